@@ -1,0 +1,85 @@
+#include "core/files.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "core/error.h"
+
+namespace sumi {
+namespace {
+namespace fs = std::filesystem;
+
+std::size_t entries(const fs::path& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+TEST(Files, AtomicFileAppearsOnlyWhenCommitted) {
+  const TemporaryDirectory folder;
+  const auto target = folder.path() / "a.txt";
+  {
+    AtomicFile out(target);
+    out.write(std::string_view("half"));
+    EXPECT_FALSE(fs::exists(target));
+  }
+  EXPECT_EQ(entries(folder.path()), 0u);
+  write_file(target, std::string_view("whole"));
+  EXPECT_EQ(read_text_file(target), "whole");
+  EXPECT_EQ(entries(folder.path()), 1u);
+}
+
+TEST(Files, AFailedWriteKeepsTheOldFile) {
+  const TemporaryDirectory folder;
+  const auto target = folder.path() / "a.txt";
+  write_file(target, std::string_view("old"));
+  try {
+    AtomicFile out(target);
+    out.write(std::string_view("new"));
+    throw Error("interrupted");
+  } catch (const Error&) {
+  }
+  EXPECT_EQ(read_text_file(target), "old");
+}
+
+TEST(Files, ErrorsNameThePath) {
+  try {
+    write_file("/nonexistent-folder/a.txt", std::string_view("x"));
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("/nonexistent-folder/a.txt"), std::string::npos);
+    EXPECT_FALSE(error.hint().empty());
+  }
+}
+
+TEST(Files, MappingOutlivesTheObject) {
+  const TemporaryDirectory folder;
+  const auto file = folder.path() / "m";
+  write_file(file, std::string_view("mapped"));
+  std::shared_ptr<const void> owner;
+  std::span<const std::byte> bytes;
+  {
+    const MappedFile mapped(file);
+    owner = mapped.owner();
+    bytes = mapped.bytes();
+  }
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), "mapped");
+}
+
+TEST(Files, MappingRefusesWhatIsNoFile) {
+  const TemporaryDirectory folder;
+  EXPECT_THROW(MappedFile{folder.path()}, Error);
+  EXPECT_THROW(MappedFile{folder.path() / "missing"}, Error);
+  std::ofstream(folder.path() / "empty");
+  EXPECT_THROW(MappedFile{folder.path() / "empty"}, Error);
+}
+
+TEST(Files, ReadingIsCapped) {
+  const TemporaryDirectory folder;
+  const auto file = folder.path() / "big";
+  write_file(file, std::string(100, 'x'));
+  EXPECT_THROW(read_text_file(file, 99), Error);
+  EXPECT_EQ(read_text_file(file, 100).size(), 100u);
+}
+
+}  // namespace
+}  // namespace sumi
