@@ -1,0 +1,141 @@
+#include "weights/header_scanner.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "core/error.h"
+
+namespace sumi {
+namespace {
+
+void append_code_point(std::string& out, unsigned code) {
+  const auto put = [&](unsigned byte) { out.push_back(static_cast<char>(byte)); };
+  const auto tail = [&](unsigned shift) { put(0x80 | ((code >> shift) & 0x3F)); };
+  if (code < 0x80) return put(code);
+  if (code < 0x800) return put(0xC0 | (code >> 6)), tail(0);
+  if (code < 0x10000) return put(0xE0 | (code >> 12)), tail(6), tail(0);
+  put(0xF0 | (code >> 18)), tail(12), tail(6), tail(0);
+}
+
+}  // namespace
+
+HeaderScanner::HeaderScanner(std::string_view text, std::string origin, std::size_t offset)
+    : text_(text), origin_(std::move(origin)), offset_(offset) {}
+
+void HeaderScanner::fail(const std::string& what) const {
+  throw Error(fmt::format("{}: {} (byte {})", origin_, what, offset_ + at_),
+              "the file is damaged or not a safetensors file; fetch it again");
+}
+
+void HeaderScanner::skip_space() {
+  while (at_ < text_.size() &&
+         (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+    ++at_;
+}
+
+char HeaderScanner::next(const char* expected) {
+  if (at_ >= text_.size()) fail(fmt::format("the header ends where {} should stand", expected));
+  return text_[at_++];
+}
+
+bool HeaderScanner::accept(char symbol) {
+  skip_space();
+  if (at_ >= text_.size() || text_[at_] != symbol) return false;
+  ++at_;
+  return true;
+}
+
+void HeaderScanner::expect(char symbol) {
+  if (!accept(symbol)) fail(fmt::format("the header lacks a '{}' here", symbol));
+}
+
+std::string HeaderScanner::text(std::size_t max_bytes) {
+  expect('"');
+  std::string out;
+  for (;;) {
+    const char c = next("a closing quote");
+    if (c == '"') return out;
+    if (c == '\\')
+      append_escape(out);
+    else
+      append_utf8(out, static_cast<unsigned char>(c));
+    if (out.size() > max_bytes)
+      fail(fmt::format("a text in the header is longer than {} bytes", max_bytes));
+  }
+}
+
+std::int64_t HeaderScanner::natural() {
+  skip_space();
+  const std::size_t start = at_;
+  std::int64_t value = 0;
+  for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+    const int digit = text_[at_] - '0';
+    if (value > (std::numeric_limits<std::int64_t>::max() - digit) / 10)
+      fail("a number in the header is too large");
+    value = 10 * value + digit;
+  }
+  if (at_ == start) fail("the header lacks a whole number (0 or more) here");
+  if (text_[start] == '0' && at_ - start > 1) fail("a number in the header has a leading zero");
+  return value;
+}
+
+void HeaderScanner::end() {
+  skip_space();
+  if (at_ != text_.size()) fail("the header goes on after its closing brace");
+}
+
+unsigned HeaderScanner::hexadecimal() {
+  unsigned value = 0;
+  for (int i = 0; i < 4; ++i) {
+    const char c = next("a hexadecimal digit");
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) fail("an escape \\u needs four hexadecimal digits");
+    value = 16 * value + static_cast<unsigned>(digit);
+  }
+  return value;
+}
+
+void HeaderScanner::append_escape(std::string& out) {
+  static constexpr std::string_view kLetters = "\"\\/bfnrt", kMeanings = "\"\\/\b\f\n\r\t";
+  const char c = next("an escape");
+  if (const auto i = kLetters.find(c); i != std::string_view::npos) {
+    out.push_back(kMeanings[i]);
+    return;
+  }
+  if (c != 'u') fail("an unknown escape in a text");
+  unsigned code = hexadecimal();
+  if (code >= 0xDC00 && code < 0xE000) fail("half a surrogate pair in a text");
+  if (code >= 0xD800 && code < 0xDC00) {
+    if (next("a surrogate") != '\\' || next("a surrogate") != 'u')
+      fail("half a surrogate pair in a text");
+    const unsigned low = hexadecimal();
+    if (low < 0xDC00 || low >= 0xE000) fail("half a surrogate pair in a text");
+    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+  }
+  append_code_point(out, code);
+}
+
+void HeaderScanner::append_utf8(std::string& out, unsigned char lead) {
+  if (lead < 0x20) fail("a control character in a text");
+  out.push_back(static_cast<char>(lead));
+  if (lead < 0x80) return;
+  const int tail = lead >= 0xC2 && lead < 0xE0   ? 1
+                   : lead >= 0xE0 && lead < 0xF0 ? 2
+                   : lead >= 0xF0 && lead < 0xF5 ? 3
+                                                 : 0;
+  if (tail == 0) fail("a text is not UTF-8");
+  for (int i = 0; i < tail; ++i) {
+    const auto byte = static_cast<unsigned char>(next("the rest of a character"));
+    // The first byte of the tail excludes over-long forms, surrogates and what lies past U+10FFFF.
+    const unsigned low = i > 0 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const unsigned high = i > 0 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (byte < low || byte > high) fail("a text is not UTF-8");
+    out.push_back(static_cast<char>(byte));
+  }
+}
+
+}  // namespace sumi
