@@ -21,6 +21,9 @@ endif()
 function(sumi_use_tensors target)
   target_link_libraries(${target} PUBLIC sumi_flags sumi_torch fmt::fmt nlohmann_json::nlohmann_json)
   target_precompile_headers(${target} REUSE_FROM sumi_pch)
+  # The header was compiled for libraries; a program that reuses it takes the same flag, not -fPIE.
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC)
 endfunction()
 
 # sumi_room(NAME name [PLAIN files...] [TENSOR files...] [LINKS rooms...] [LIBRARIES targets...])

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace sumi {
+
+/// A trainable tensor's canonical name and the place in its module that holds it.
+using NamedSlot = std::pair<std::string, Tensor*>;
+
+/// All trainable tensors of a run, moved into one flat fp32 buffer (and their gradients into
+/// another), so that clipping, AdamW and EMA are one pass over memory each. The slots are replaced
+/// by leaf views of the buffer. Tensors with two or more dimensions come first: only they take
+/// weight decay. Each starts at a multiple of 64 bytes; the gaps stay zero.
+class ParameterBuffer {
+ public:
+  explicit ParameterBuffer(const std::vector<NamedSlot>& slots);
+
+  Tensor& weights() { return weights_; }      ///< [size]
+  Tensor& gradients() { return gradients_; }  ///< [size]
+  std::int64_t size() const { return weights_.numel(); }
+  /// Elements from the front that take weight decay.
+  std::int64_t decayed() const { return decayed_; }
+  /// Trainable numbers, without the gaps.
+  std::int64_t count() const { return count_; }
+  /// Names and shapes in order, one a line: equal for two runs whose buffers can be exchanged.
+  const std::string& layout() const { return layout_; }
+  void clear_gradients() { gradients_.zero_(); }
+
+ private:
+  Tensor weights_, gradients_;
+  std::int64_t decayed_ = 0;
+  std::int64_t count_ = 0;
+  std::string layout_;
+};
+
+/// Exchanges two buffers' contents for its lifetime: validation and the result use the averaged
+/// weights through the very same modules.
+class SwappedWeights {
+ public:
+  SwappedWeights(Tensor weights, Tensor others);
+  ~SwappedWeights();
+  SwappedWeights(const SwappedWeights&) = delete;
+  SwappedWeights& operator=(const SwappedWeights&) = delete;
+
+ private:
+  void exchange();
+  Tensor weights_, others_;
+};
+
+}  // namespace sumi

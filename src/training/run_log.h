@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/json.h"
+
+namespace sumi {
+
+/// A run's log: one JSON object a line, kept in memory and written out whole, so that a resumed run
+/// ends with exactly the file of an uninterrupted one. Wall-clock times are left out for the same
+/// reason.
+class RunLog {
+ public:
+  void restore(std::string text) { text_ = std::move(text); }
+  void add(const Json& line);
+  const std::string& text() const { return text_; }
+  /// Writes `folder`/log.jsonl and the loss curve as loss.png and loss.svg.
+  void write(const std::filesystem::path& folder) const;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace sumi

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+#include "media/image.h"
+#include "training/parameter_buffer.h"
+
+namespace sumi {
+
+/// Which samples a loss is computed on: numbers `first` to `first + count - 1` of an endless,
+/// shuffled stream. `seed` is for everything else that is random in that step.
+struct Draw {
+  std::int64_t first = 0;
+  int count = 0;
+  std::uint64_t seed = 0;
+};
+
+/// A loss to descend (a scalar with a graph) and its parts, for the log.
+struct Loss {
+  Tensor total;
+  std::vector<std::pair<std::string, double>> parts;
+};
+
+/// Pictures with the lines written below them on the contact sheet.
+struct Panel {
+  std::vector<Image> pictures;
+  std::vector<std::string> labels;
+  int columns = 0;  ///< 0: nearly square
+};
+
+/// A training method as a value: what is trainable, what a batch's loss is, how it is judged and
+/// what is written in the end. The trainer knows nothing else about it.
+struct Task {
+  std::string name;
+  std::vector<NamedSlot> parameters;        ///< the slots outlive the run
+  std::function<Loss(const Draw&)> loss;    ///< the same Draw gives the same bits
+  std::function<double()> validation_loss;  ///< on fixed data and noise; lower is better
+  std::function<Panel()> validation_panel;  ///< may be empty
+  std::function<void(const std::filesystem::path& folder)> write_result;  ///< with averaged weights
+};
+
+}  // namespace sumi
