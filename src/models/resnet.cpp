@@ -1,0 +1,29 @@
+#include "models/resnet.h"
+
+#include "nn/in_place.h"
+
+namespace sumi {
+
+ResnetBlock::ResnetBlock(std::int64_t in, std::int64_t out, std::int64_t groups, double epsilon,
+                         std::int64_t time_width)
+    : norm1_(add("norm1", GroupNorm(groups, in, epsilon))),
+      conv1_(add("conv1", Conv2d(in, out))),
+      norm2_(add("norm2", GroupNorm(groups, out, epsilon))),
+      conv2_(add("conv2", Conv2d(out, out))) {
+  if (time_width > 0) time_emb_proj_ = add("time_emb_proj", Linear(time_width, out));
+  if (in != out)
+    conv_shortcut_ = add("conv_shortcut", Conv2d(in, out, {.kernel = 1, .padding = 0}));
+}
+
+Tensor ResnetBlock::forward(Tensor x, const Tensor& activated_time) const {
+  auto h = apply_silu(norm1_.forward(x));
+  h = conv1_.forward(h);
+  if (time_emb_proj_)
+    h = add_to(std::move(h), time_emb_proj_->forward(activated_time).unsqueeze(-1).unsqueeze(-1));
+  h = apply_silu(norm2_.forward(h));
+  h = conv2_.forward(h);
+  if (conv_shortcut_) x = conv_shortcut_->forward(x);
+  return add_to(std::move(h), x);
+}
+
+}  // namespace sumi

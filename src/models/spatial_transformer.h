@@ -1,0 +1,62 @@
+#pragma once
+
+#include <vector>
+
+#include "nn/layers.h"
+
+namespace sumi {
+
+/// Attention of `dim` wide queries over `context` wide keys. [N, tokens, dim].
+class CrossAttention : public Module {
+ public:
+  CrossAttention(std::int64_t dim, std::int64_t context, std::int64_t heads);
+  Tensor forward(const Tensor& x, const Tensor& context) const;
+
+ private:
+  std::int64_t heads_;
+  Linear to_q_, to_k_, to_v_, to_out_;
+};
+
+/// Self-attention, attention over the text, and a gated feed-forward (GEGLU, Shazeer 2020), each
+/// behind a layer norm and added to its input.
+class TransformerBlock : public Module {
+ public:
+  /// `only_cross`: the first attention looks at the text as well.
+  TransformerBlock(std::int64_t dim, std::int64_t context, std::int64_t heads, bool only_cross);
+  Tensor forward(Tensor x, const Tensor& context) const;
+
+ private:
+  bool only_cross_;
+  LayerNorm norm1_;
+  CrossAttention attn1_;
+  LayerNorm norm2_;
+  CrossAttention attn2_;
+  LayerNorm norm3_;
+  Linear ff_in_, ff_out_;
+};
+
+/// Rombach et al. 2022: pixels as tokens through transformer blocks, added to the input.
+/// x: [N, channels, H, W]; context: [N, tokens, width].
+class SpatialTransformer : public Module {
+ public:
+  struct Options {
+    std::int64_t channels, context, heads, layers, groups;
+    /// Projections stored as matrices; otherwise as 1x1 convolutions. The numbers are the same.
+    bool linear_projection, only_cross;
+  };
+  explicit SpatialTransformer(const Options& options);
+  Tensor forward(const Tensor& x, const Tensor& context) const;
+
+ private:
+  GroupNorm norm_;
+  Linear proj_in_;
+  std::vector<TransformerBlock> blocks_;
+  Linear proj_out_;
+};
+
+/// [N, C, H, W] -> [N, H * W, C]; free of copies when the channels lie last in memory.
+Tensor to_tokens(const Tensor& x);
+/// The other way round, as a view whose channels lie last in memory.
+Tensor to_pixels(const Tensor& tokens, std::int64_t height, std::int64_t width);
+
+}  // namespace sumi

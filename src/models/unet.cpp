@@ -1,0 +1,186 @@
+#include "models/unet.h"
+
+#include <cmath>
+
+#include "nn/in_place.h"
+
+namespace sumi {
+namespace {
+
+std::int64_t time_width(const UNetConfig& c) { return 4 * c.block_out_channels[0]; }
+
+ResnetBlock resnet(const UNetConfig& c, std::int64_t in, std::int64_t out) {
+  return ResnetBlock(in, out, c.norm_num_groups, c.norm_eps, time_width(c));
+}
+
+/// Attention of the blocks at level `level` (0 is the finest).
+SpatialTransformer transformer(const UNetConfig& c, std::size_t level, bool only_cross) {
+  return SpatialTransformer({.channels = c.block_out_channels[level],
+                             .context = c.cross_attention_dim[level],
+                             .heads = c.attention_head_dim[level],
+                             .layers = c.transformer_layers_per_block[level],
+                             .groups = c.norm_num_groups,
+                             .linear_projection = c.use_linear_projection,
+                             .only_cross = only_cross});
+}
+
+template <class Block>
+std::vector<Block> blocks_of(const UNetConfig& c,
+                             const std::function<Block(std::size_t, Block)>& add) {
+  std::vector<Block> blocks;
+  for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
+    blocks.push_back(add(i, Block(c, i)));
+  return blocks;
+}
+
+}  // namespace
+
+Tensor timestep_embedding(const Tensor& timesteps, std::int64_t width, bool cosines_first,
+                          double freq_shift, double max_period) {
+  const auto half = width / 2;
+  // In float32 throughout, as the published implementations compute it.
+  const auto exponent = at::arange(half, torch::dtype(torch::kFloat).device(timesteps.device()))
+                            .mul(-std::log(max_period))
+                            .div(static_cast<double>(half) - freq_shift);
+  const auto angles = timesteps.to(torch::kFloat).unsqueeze(1) * at::exp(exponent).unsqueeze(0);
+  return cosines_first ? at::cat({at::cos(angles), at::sin(angles)}, 1)
+                       : at::cat({at::sin(angles), at::cos(angles)}, 1);
+}
+
+UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index) {
+  const auto out = c.block_out_channels[index];
+  for (int layer = 0; layer < c.layers_per_block[index]; ++layer) {
+    const auto in = layer > 0 ? out : c.block_out_channels[index == 0 ? 0 : index - 1];
+    resnets_.push_back(add(numbered("resnets", layer), resnet(c, in, out)));
+    if (c.down_block_types[index] == "CrossAttnDownBlock2D")
+      attentions_.push_back(
+          add(numbered("attentions", layer), transformer(c, index, c.only_cross_attention[index])));
+  }
+  if (index + 1 < c.block_out_channels.size())
+    downsamplers_.push_back(add("downsamplers.0.conv", Conv2d(out, out, {.stride = 2})));
+}
+
+Tensor UNetDownBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
+                              std::vector<Tensor>& skips) const {
+  for (std::size_t i = 0; i < resnets_.size(); ++i) {
+    x = resnets_[i].forward(std::move(x), time);
+    if (!attentions_.empty()) x = attentions_[i].forward(x, context);
+    skips.push_back(x);
+  }
+  for (const auto& down : downsamplers_) skips.push_back(x = down.forward(x));
+  return x;
+}
+
+UNetMidBlock::UNetMidBlock(const UNetConfig& c) {
+  const auto last = c.block_out_channels.size() - 1;
+  const auto channels = c.block_out_channels[last];
+  resnets_.push_back(add("resnets.0", resnet(c, channels, channels)));
+  if (c.mid_block_type == "UNetMidBlock2D") return;
+  attentions_.push_back(
+      add("attentions.0", transformer(c, last, c.mid_block_only_cross_attention)));
+  resnets_.push_back(add("resnets.1", resnet(c, channels, channels)));
+}
+
+Tensor UNetMidBlock::forward(Tensor x, const Tensor& time, const Tensor& context) const {
+  x = resnets_[0].forward(std::move(x), time);
+  for (const auto& attention : attentions_) x = attention.forward(x, context);
+  return resnets_.size() > 1 ? resnets_[1].forward(std::move(x), time) : x;
+}
+
+/// Block `index` counts from the coarsest; its skips come from the down block of the same level and
+/// the last of them from the level above it.
+UNetUpBlock::UNetUpBlock(const UNetConfig& c, std::size_t index) {
+  const auto levels = c.block_out_channels.size();
+  const auto level = levels - 1 - index;
+  const auto out = c.block_out_channels[level];
+  const auto below = c.block_out_channels[index == 0 ? level : level + 1];
+  const auto above = c.block_out_channels[level == 0 ? 0 : level - 1];
+  const int layers = c.layers_per_block[level] + 1;
+  for (int layer = 0; layer < layers; ++layer) {
+    const auto in = layer == 0 ? below : out;
+    const auto skip = layer + 1 == layers ? above : out;
+    resnets_.push_back(add(numbered("resnets", layer), resnet(c, in + skip, out)));
+    if (c.up_block_types[index] == "CrossAttnUpBlock2D")
+      attentions_.push_back(
+          add(numbered("attentions", layer), transformer(c, level, c.only_cross_attention[level])));
+  }
+  if (index + 1 < levels) upsamplers_.push_back(add("upsamplers.0.conv", Conv2d(out, out)));
+}
+
+Tensor UNetUpBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
+                            std::vector<Tensor>& skips) const {
+  for (std::size_t i = 0; i < resnets_.size(); ++i) {
+    x = at::cat({x, skips.back()}, 1);
+    skips.pop_back();
+    x = resnets_[i].forward(std::move(x), time);
+    if (!attentions_.empty()) x = attentions_[i].forward(x, context);
+  }
+  // The next skip's size, not twice ours: an odd side was rounded up on the way down.
+  for (const auto& up : upsamplers_)
+    x = up.forward(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
+  return x;
+}
+
+UNet::UNet(const UNetConfig& c)
+    : config_(c),
+      conv_in_(add("conv_in", Conv2d(c.in_channels, c.block_out_channels[0]))),
+      time_linear_1_(
+          add("time_embedding.linear_1", Linear(c.block_out_channels[0], time_width(c)))),
+      time_linear_2_(add("time_embedding.linear_2", Linear(time_width(c), time_width(c)))),
+      down_blocks_(blocks_of<UNetDownBlock>(c,
+                                            [this](std::size_t i, UNetDownBlock block) {
+                                              return add(numbered("down_blocks", i), block);
+                                            })),
+      mid_block_(add("mid_block", UNetMidBlock(c))),
+      up_blocks_(blocks_of<UNetUpBlock>(c,
+                                        [this](std::size_t i, UNetUpBlock block) {
+                                          return add(numbered("up_blocks", i), block);
+                                        })),
+      conv_norm_out_(
+          add("conv_norm_out", GroupNorm(c.norm_num_groups, c.block_out_channels[0], c.norm_eps))),
+      conv_out_(add("conv_out", Conv2d(c.block_out_channels[0], c.out_channels).start_at_zero())) {
+  if (c.time_cond_proj_dim > 0)
+    cond_proj_.push_back(add(
+        "time_embedding.cond_proj",
+        Linear(c.time_cond_proj_dim, c.block_out_channels[0], {.bias = false}).start_at_zero()));
+}
+
+Tensor UNet::embed_time(const Tensor& timesteps, const Tensor& timestep_cond,
+                        torch::ScalarType dtype) const {
+  auto time = timestep_embedding(timesteps, config_.block_out_channels[0], config_.flip_sin_to_cos,
+                                 config_.freq_shift)
+                  .to(dtype);
+  if (!cond_proj_.empty() && timestep_cond.defined())
+    time = time + cond_proj_[0].forward(timestep_cond);
+  return time_linear_2_.forward(apply_silu(time_linear_1_.forward(time)));
+}
+
+Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const Tensor& context,
+                     const Tensor& timestep_cond, const UNetObserver& observe) const {
+  const auto note = [&](const std::string& part, const Tensor& output) {
+    if (observe) observe(part, output);
+  };
+  auto time = embed_time(timesteps, timestep_cond, sample.scalar_type());
+  note("time_embedding", time);
+  time = apply_silu(std::move(time));
+  // Channels last in memory: convolutions, norms and attention then work without reordering pixels.
+  auto x = sample.contiguous(at::MemoryFormat::ChannelsLast);
+  x = conv_in_.forward(config_.center_input_sample ? 2 * x - 1 : x);
+  note("conv_in", x);
+  std::vector<Tensor> skips = {x};
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i) {
+    x = down_blocks_[i].forward(std::move(x), time, context, skips);
+    note(numbered("down_blocks", i), x);
+  }
+  x = mid_block_.forward(std::move(x), time, context);
+  note("mid_block", x);
+  for (std::size_t i = 0; i < up_blocks_.size(); ++i) {
+    x = up_blocks_[i].forward(std::move(x), time, context, skips);
+    note(numbered("up_blocks", i), x);
+  }
+  x = conv_norm_out_.forward(x);
+  note("conv_norm_out", x);
+  return conv_out_.forward(apply_silu(std::move(x))).contiguous();
+}
+
+}  // namespace sumi

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/configs.h"
+#include "models/resnet.h"
+#include "models/spatial_transformer.h"
+
+namespace sumi {
+
+/// Sinusoids of `timesteps` [N], geometrically spaced. [N, width]: sines, then cosines (or the
+/// other way round), as in DDPM (Ho et al. 2020).
+Tensor timestep_embedding(const Tensor& timesteps, std::int64_t width, bool cosines_first,
+                          double freq_shift, double max_period = 10000);
+
+/// One resolution on the way down: residual blocks, each followed by attention where there is one;
+/// every output is kept for the way up.
+class UNetDownBlock : public Module {
+ public:
+  UNetDownBlock(const UNetConfig& config, std::size_t index);
+  Tensor forward(Tensor x, const Tensor& time, const Tensor& context,
+                 std::vector<Tensor>& skips) const;
+
+ private:
+  std::vector<ResnetBlock> resnets_;
+  std::vector<SpatialTransformer> attentions_;
+  std::vector<Conv2d> downsamplers_;
+};
+
+class UNetMidBlock : public Module {
+ public:
+  explicit UNetMidBlock(const UNetConfig& config);
+  Tensor forward(Tensor x, const Tensor& time, const Tensor& context) const;
+
+ private:
+  std::vector<ResnetBlock> resnets_;
+  std::vector<SpatialTransformer> attentions_;
+};
+
+/// One resolution on the way up: takes its skips off the end of the list.
+class UNetUpBlock : public Module {
+ public:
+  UNetUpBlock(const UNetConfig& config, std::size_t index);
+  Tensor forward(Tensor x, const Tensor& time, const Tensor& context,
+                 std::vector<Tensor>& skips) const;
+
+ private:
+  std::vector<ResnetBlock> resnets_;
+  std::vector<SpatialTransformer> attentions_;
+  std::vector<Conv2d> upsamplers_;
+};
+
+/// Told the name of each part ("down_blocks.1", "mid_block", …) and its output. The tensor may be
+/// overwritten afterwards: clone what is kept.
+using UNetObserver = std::function<void(const std::string& part, const Tensor& output)>;
+
+/// The network of Stable Diffusion 1.x and 2.x (Rombach et al. 2022; diffusers
+/// UNet2DConditionModel), with 4, 8 (instruct-pix2pix) or 9 (inpainting) input channels.
+class UNet : public Module {
+ public:
+  explicit UNet(const UNetConfig& config);
+
+  /// sample: [N, in_channels, H, W]; timesteps: float [N]; context: [N, tokens,
+  /// cross_attention_dim]; timestep_cond: [N, time_cond_proj_dim] where the network has it, else
+  /// undefined.
+  /// -> [N, out_channels, H, W], the raw output (noise, v or whatever it was trained for).
+  Tensor forward(const Tensor& sample, const Tensor& timesteps, const Tensor& context,
+                 const Tensor& timestep_cond = {}, const UNetObserver& observe = {}) const;
+  const UNetConfig& config() const { return config_; }
+
+ private:
+  Tensor embed_time(const Tensor& timesteps, const Tensor& timestep_cond,
+                    torch::ScalarType dtype) const;
+
+  UNetConfig config_;
+  Conv2d conv_in_;
+  Linear time_linear_1_, time_linear_2_;
+  std::vector<Linear> cond_proj_;  // one or none
+  std::vector<UNetDownBlock> down_blocks_;
+  UNetMidBlock mid_block_;
+  std::vector<UNetUpBlock> up_blocks_;
+  GroupNorm conv_norm_out_;
+  Conv2d conv_out_;
+};
+
+}  // namespace sumi

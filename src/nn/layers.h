@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+
+#include "nn/module.h"
+
+namespace sumi {
+
+/// y = x W^T + b over the last axis. [..., in] -> [..., out].
+class Linear : public Module {
+ public:
+  struct Options {
+    bool bias = true;
+    /// The checkpoint stores the weight as a 1x1 convolution, [out, in, 1, 1].
+    bool as_convolution = false;
+  };
+  Linear(std::int64_t in, std::int64_t out) : Linear(in, out, Options{}) {}
+  Linear(std::int64_t in, std::int64_t out, Options options);
+
+  /// Starts training at zero, so that the branch it ends adds nothing at first.
+  Linear start_at_zero() &&;
+  /// Starts the weight from a normal distribution and the bias at zero.
+  Linear start_normal(double deviation) &&;
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  std::shared_ptr<Parameter> weight_, bias_;
+};
+
+/// Two-dimensional convolution with a square kernel. [N, in, H, W] -> [N, out, H', W'].
+class Conv2d : public Module {
+ public:
+  struct Options {
+    std::int64_t kernel = 3;
+    std::int64_t stride = 1;
+    std::int64_t padding = 1;
+    bool bias = true;
+  };
+  Conv2d(std::int64_t in, std::int64_t out) : Conv2d(in, out, Options{}) {}
+  Conv2d(std::int64_t in, std::int64_t out, Options options);
+
+  Conv2d start_at_zero() &&;
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  std::shared_ptr<Parameter> weight_, bias_;
+  Options options_;
+};
+
+/// Wu & He 2018. [N, channels, ...], normalised over each group of channels.
+class GroupNorm : public Module {
+ public:
+  GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon);
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  std::shared_ptr<Parameter> weight_, bias_;
+  std::int64_t groups_;
+  double epsilon_;
+};
+
+/// Ba et al. 2016, over the last axis.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(std::int64_t width, double epsilon = 1e-5);
+  Tensor forward(const Tensor& x) const;
+
+ private:
+  std::shared_ptr<Parameter> weight_, bias_;
+  double epsilon_;
+};
+
+/// One row per id. int64 [...] -> [..., width].
+class Embedding : public Module {
+ public:
+  Embedding(std::int64_t rows, std::int64_t width, double deviation = 1.0);
+  Tensor forward(const Tensor& ids) const;
+  /// The table itself, [rows, width].
+  const Tensor& table() const { return weight_->value; }
+
+ private:
+  std::shared_ptr<Parameter> weight_;
+};
+
+}  // namespace sumi

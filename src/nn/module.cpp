@@ -1,0 +1,193 @@
+#include "nn/module.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <atomic>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace sumi {
+namespace {
+
+std::string join_path(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+/// Whether any of the floats is NaN or infinite: the exponent's bits are all ones exactly then.
+bool has_non_finite(const std::uint32_t* bits, std::int64_t count) {
+  std::uint32_t largest = 0;
+  for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, bits[i] & 0x7fffffffu);
+  return largest >= 0x7f800000u;
+}
+
+std::vector<std::int64_t> without_trailing_ones(at::IntArrayRef shape) {
+  auto trimmed = shape.vec();
+  while (!trimmed.empty() && trimmed.back() == 1) trimmed.pop_back();
+  return trimmed;
+}
+
+/// FNV-1a, so that the seed of a parameter is the same on every machine.
+std::uint64_t hash_of(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3u;
+  return hash;
+}
+
+/// "a, b, c and 5 more"
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t shown = 8;
+  const std::vector<std::string> head(names.begin(), names.begin() + std::min(names.size(), shown));
+  const auto text = fmt::format("{}", fmt::join(head, ", "));
+  return names.size() > shown ? fmt::format("{} and {} more", text, names.size() - shown) : text;
+}
+
+}  // namespace
+
+struct Module::Node {
+  std::vector<std::pair<std::string, std::shared_ptr<Parameter>>> parameters;
+  std::vector<std::pair<std::string, std::shared_ptr<Node>>> children;
+  std::vector<std::string> tolerated;
+
+  template <class Visit>
+  void visit(const std::string& path, const Visit& visitor) const {
+    visitor(path, *this);
+    for (const auto& [name, child] : children) child->visit(join_path(path, name), visitor);
+  }
+};
+
+std::shared_ptr<Module::Node> Module::make_node() { return std::make_shared<Node>(); }
+
+std::shared_ptr<Parameter> Module::parameter(const std::string& name,
+                                             std::vector<std::int64_t> shape, Init init) {
+  auto slot = std::make_shared<Parameter>(Parameter{{}, std::move(shape), init});
+  node_->parameters.emplace_back(name, slot);
+  return slot;
+}
+
+void Module::adopt(const std::string& name, const Module& child) {
+  node_->children.emplace_back(name, child.node_);
+}
+
+void Module::tolerate(const std::string& name) { node_->tolerated.push_back(name); }
+
+std::vector<std::pair<std::string, Parameter*>> Module::slots() const {
+  std::vector<std::pair<std::string, Parameter*>> all;
+  node_->visit("", [&](const std::string& path, const Node& node) {
+    for (const auto& [name, slot] : node.parameters)
+      all.emplace_back(join_path(path, name), slot.get());
+  });
+  return all;
+}
+
+std::vector<std::pair<std::string, Tensor*>> Module::parameters() const {
+  std::vector<std::pair<std::string, Tensor*>> all;
+  for (const auto& [path, slot] : slots()) all.emplace_back(path, &slot->value);
+  return all;
+}
+
+std::vector<std::string> Module::tolerated() const {
+  std::vector<std::string> all;
+  node_->visit("", [&](const std::string& path, const Node& node) {
+    for (const auto& name : node.tolerated) all.push_back(join_path(path, name));
+  });
+  return all;
+}
+
+bool all_finite(const Tensor& tensor) {
+  if (tensor.scalar_type() != torch::kFloat || !tensor.device().is_cpu() ||
+      !tensor.is_non_overlapping_and_dense())
+    return at::isfinite(tensor).all().item<bool>();
+  const auto* bits = reinterpret_cast<const std::uint32_t*>(tensor.data_ptr<float>());
+  std::atomic<bool> found = false;
+  at::parallel_for(0, tensor.numel(), 1 << 20, [&](std::int64_t begin, std::int64_t end) {
+    if (has_non_finite(bits + begin, end - begin)) found = true;
+  });
+  return !found;
+}
+
+void bind(Module& module, const StateDict& state, const std::string& where, torch::ScalarType dtype,
+          torch::Device device) {
+  const auto slots = module.slots();
+  std::vector<std::string> missing, unexpected, misshaped;
+  std::map<std::string, bool> known;
+  for (const auto& name : module.tolerated()) known[name] = true;
+  for (const auto& [path, slot] : slots) {
+    known[path] = true;
+    const auto found = state.find(path);
+    if (found == state.end()) {
+      missing.push_back(path);
+    } else if (without_trailing_ones(found->second.sizes()) != without_trailing_ones(slot->shape)) {
+      misshaped.push_back(fmt::format("{} is {} instead of {}", path,
+                                      shape_text(found->second.sizes()), shape_text(slot->shape)));
+    }
+  }
+  for (const auto& [path, tensor] : state)
+    if (!known.count(path)) unexpected.push_back(path);
+  if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
+    std::string text = fmt::format("{}: the weights do not fit the model", where);
+    if (!missing.empty()) text += fmt::format("; missing: {}", listed(missing));
+    if (!unexpected.empty()) text += fmt::format("; unexpected: {}", listed(unexpected));
+    if (!misshaped.empty()) text += fmt::format("; of another shape: {}", listed(misshaped));
+    throw Error(text, "the file belongs to another model or is incomplete");
+  }
+  for (const auto& [path, slot] : slots) {
+    auto tensor = state.at(path).detach().to(device, dtype).contiguous().view(slot->shape);
+    if (!all_finite(tensor))
+      throw Error(fmt::format("{}: {} holds NaN or infinite weights", where, path),
+                  "the file is damaged, or its numbers do not fit its number format; get it again");
+    slot->value = std::move(tensor);
+  }
+}
+
+StateDict state_of(const Module& module) {
+  StateDict state;
+  for (const auto& [path, tensor] : module.parameters()) state.emplace(path, *tensor);
+  return state;
+}
+
+void initialise(Module& module, std::uint64_t seed) {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& [path, slot] : module.slots()) {
+    auto generator = at::detail::createCPUGenerator(seed ^ hash_of(path));
+    auto value = torch::empty(slot->shape, torch::kFloat);
+    switch (slot->init.kind) {
+      case Init::Kind::uniform:
+        value.uniform_(-slot->init.value, slot->init.value, generator);
+        break;
+      case Init::Kind::normal:
+        value.normal_(0, slot->init.value, generator);
+        break;
+      case Init::Kind::constant:
+        value.fill_(slot->init.value);
+        break;
+    }
+    slot->value = std::move(value);
+  }
+}
+
+void set_requires_grad(Module& module, bool trainable) {
+  for (const auto& [path, tensor] : module.parameters()) {
+    if (!tensor->defined() || tensor->requires_grad() == trainable) continue;
+    *tensor = trainable ? tensor->detach().clone().set_requires_grad(true) : tensor->detach();
+  }
+}
+
+std::string numbered(std::string_view name, std::size_t index) {
+  return fmt::format("{}.{}", name, index);
+}
+
+std::int64_t parameter_count(const Module& module) {
+  std::int64_t count = 0;
+  for (const auto& [path, slot] : module.slots()) {
+    std::int64_t elements = 1;
+    for (const auto length : slot->shape) elements *= length;
+    count += elements;
+  }
+  return count;
+}
+
+}  // namespace sumi

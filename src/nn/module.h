@@ -1,0 +1,93 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace sumi {
+
+/// How a parameter starts a training: uniform in [-value, value], normal with that deviation, or
+/// all equal to value.
+struct Init {
+  enum class Kind { uniform, normal, constant };
+  Kind kind = Kind::constant;
+  double value = 0;
+
+  static Init uniform(double bound) { return {Kind::uniform, bound}; }
+  static Init normal(double deviation) { return {Kind::normal, deviation}; }
+  static Init constant(double value) { return {Kind::constant, value}; }
+};
+
+/// One weight: its shape is known from construction, its value is undefined until bound or
+/// initialised.
+struct Parameter {
+  Tensor value;
+  std::vector<std::int64_t> shape;
+  Init init;
+};
+
+/// A tree of named parameters. A Module is a handle: copies share the same parameters, and a
+/// member's name in the tree is its name in the checkpoint, said once: `to_q(add("to_q",
+/// Linear(dim, inner)))`.
+class Module {
+ public:
+  /// Every parameter with its path ("down_blocks.0.resnets.1.conv1.weight"), in order of
+  /// construction.
+  std::vector<std::pair<std::string, Parameter*>> slots() const;
+  /// The same, giving the tensors.
+  std::vector<std::pair<std::string, Tensor*>> parameters() const;
+  /// Paths that checkpoints may hold beside the parameters and that carry no information.
+  std::vector<std::string> tolerated() const;
+
+ protected:
+  std::shared_ptr<Parameter> parameter(const std::string& name, std::vector<std::int64_t> shape,
+                                       Init init);
+  /// Registers a child under a name that may contain dots, and returns it.
+  template <std::derived_from<Module> Layer>
+  Layer add(const std::string& name, Layer layer) {
+    adopt(name, layer);
+    return layer;
+  }
+  void tolerate(const std::string& name);
+
+ private:
+  struct Node;
+  void adopt(const std::string& name, const Module& child);
+  std::shared_ptr<Node> node_ = make_node();
+  static std::shared_ptr<Node> make_node();
+};
+
+/// Gives every parameter its tensor from `state`. Strict: all missing, unexpected and misshaped
+/// names are listed in one Error that starts with `where`; a weight that is NaN or infinite is an
+/// Error that names its tensor. Trailing axes of length one do not count as a difference of shape
+/// ([C, C] and [C, C, 1, 1]). Tensors that already have the dtype and device are shared, not
+/// copied.
+void bind(Module& module, const StateDict& state, const std::string& where,
+          torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU);
+
+/// The parameters by path; the tensors are shared with the module.
+StateDict state_of(const Module& module);
+
+/// Draws every parameter anew (CPU generator, one per parameter from the seed and its path, so that
+/// a layer's start does not depend on which other layers exist).
+void initialise(Module& module, std::uint64_t seed);
+
+/// Starts or stops training. Parameters that start to need gradients are copied first, so that a
+/// mapped file is never written.
+void set_requires_grad(Module& module, bool trainable);
+
+/// "resnets.3": the path of a list's element.
+std::string numbered(std::string_view name, std::size_t index);
+
+/// Number of weights.
+std::int64_t parameter_count(const Module& module);
+
+/// Whether every element is finite. Any floating dtype, any device.
+bool all_finite(const Tensor& tensor);
+
+}  // namespace sumi
