@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "weights/names.h"
 
 namespace sumi {
 namespace {
@@ -55,14 +56,16 @@ std::string HeaderScanner::text(std::size_t max_bytes) {
   std::string out;
   for (;;) {
     const char c = next("a closing quote");
-    if (c == '"') return out;
+    if (c == '"') break;
+    if (static_cast<unsigned char>(c) < 0x20) fail("a control character in a text");
     if (c == '\\')
       append_escape(out);
     else
-      append_utf8(out, static_cast<unsigned char>(c));
-    if (out.size() > max_bytes)
-      fail(fmt::format("a text in the header is longer than {} bytes", max_bytes));
+      out.push_back(c);
+    if (out.size() > max_bytes) fail(fmt::format("a text in the header is longer than {} bytes", max_bytes));
   }
+  if (!is_utf8(out)) fail("a text is not UTF-8");
+  return out;
 }
 
 std::int64_t HeaderScanner::natural() {
@@ -117,25 +120,6 @@ void HeaderScanner::append_escape(std::string& out) {
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
   }
   append_code_point(out, code);
-}
-
-void HeaderScanner::append_utf8(std::string& out, unsigned char lead) {
-  if (lead < 0x20) fail("a control character in a text");
-  out.push_back(static_cast<char>(lead));
-  if (lead < 0x80) return;
-  const int tail = lead >= 0xC2 && lead < 0xE0   ? 1
-                   : lead >= 0xE0 && lead < 0xF0 ? 2
-                   : lead >= 0xF0 && lead < 0xF5 ? 3
-                                                 : 0;
-  if (tail == 0) fail("a text is not UTF-8");
-  for (int i = 0; i < tail; ++i) {
-    const auto byte = static_cast<unsigned char>(next("the rest of a character"));
-    // The first byte of the tail excludes over-long forms, surrogates and what lies past U+10FFFF.
-    const unsigned low = i > 0 ? 0x80 : lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = i > 0 ? 0xBF : lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (byte < low || byte > high) fail("a text is not UTF-8");
-    out.push_back(static_cast<char>(byte));
-  }
 }
 
 }  // namespace sumi

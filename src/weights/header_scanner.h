@@ -33,7 +33,6 @@ class HeaderScanner {
   char next(const char* expected);
   unsigned hexadecimal();
   void append_escape(std::string& out);
-  void append_utf8(std::string& out, unsigned char lead);
 
   std::string_view text_;
   std::string origin_;

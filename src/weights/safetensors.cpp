@@ -12,8 +12,8 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
-#include "weights/error_text.h"
 #include "weights/header_scanner.h"
+#include "weights/names.h"
 
 namespace sumi {
 namespace {
@@ -71,14 +71,11 @@ std::vector<std::int64_t> read_shape(HeaderScanner& scan, const std::string& nam
 
 /// Bytes that shape and dtype ask for; checked, because both come from outside.
 std::uint64_t wanted_bytes(const HeaderScanner& scan, const std::string& name, const Entry& entry) {
-  std::uint64_t count = size_of(entry.dtype);
-  for (const std::int64_t extent : entry.shape) {
-    if (__builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count) ||
-        count > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-      scan.fail(fmt::format("tensor {}: the shape {} is too large", in_quotes(name),
-                            dimensions(entry.shape)));
-  }
-  return count;
+  std::uint64_t bytes = 0;
+  if (!checked_bytes(entry.shape, size_of(entry.dtype), bytes))
+    scan.fail(fmt::format("tensor {}: the shape {} is too large", in_quotes(name),
+                          dimensions(entry.shape)));
+  return bytes;
 }
 
 Entry read_entry(HeaderScanner& scan, const std::string& name) {
@@ -166,6 +163,33 @@ void check_coverage(const std::map<std::string, TensorView>& tensors,
                 "the file was written wrongly or is hostile; get it from another place");
 }
 
+/// One `"name": value` of the header.
+void read_member(HeaderScanner& scan, std::span<const std::byte> data, WeightFile& file,
+                 bool& has_metadata) {
+  const std::string name = scan.text(kMaxNameBytes);
+  scan.expect(':');
+  if (name == "__metadata__") {
+    if (has_metadata) scan.fail("\"__metadata__\" stands twice");
+    has_metadata = true;
+    file.metadata = read_metadata(scan);
+    return;
+  }
+  Entry entry = read_entry(scan, name);
+  const std::uint64_t wanted = wanted_bytes(scan, name, entry);
+  if (entry.begin > entry.end || entry.end > data.size())
+    scan.fail(fmt::format("tensor {} lies at {}..{}, the file has {} bytes of data",
+                          in_quotes(name), entry.begin, entry.end, data.size()));
+  if (entry.end - entry.begin != wanted)
+    scan.fail(fmt::format("tensor {}: {} {} needs {} bytes, the header gives it {}",
+                          in_quotes(name), name_of(entry.dtype), dimensions(entry.shape), wanted,
+                          entry.end - entry.begin));
+  if (file.tensors.size() == kMaxTensors)
+    scan.fail(fmt::format("more than {} tensors", kMaxTensors));
+  TensorView view{entry.dtype, std::move(entry.shape), data.subspan(entry.begin, wanted)};
+  if (!file.tensors.emplace(name, std::move(view)).second)
+    scan.fail(fmt::format("the name {} stands twice", in_quotes(name)));
+}
+
 }  // namespace
 
 WeightFile read_safetensors(std::span<const std::byte> bytes, const std::string& origin) {
@@ -180,30 +204,8 @@ WeightFile read_safetensors(std::span<const std::byte> bytes, const std::string&
   bool has_metadata = false;
   scan.expect('{');
   if (!scan.accept('}')) {
-    do {
-      std::string name = scan.text(kMaxNameBytes);
-      scan.expect(':');
-      if (name == "__metadata__") {
-        if (has_metadata) scan.fail("\"__metadata__\" stands twice");
-        has_metadata = true;
-        file.metadata = read_metadata(scan);
-        continue;
-      }
-      Entry entry = read_entry(scan, name);
-      const std::uint64_t wanted = wanted_bytes(scan, name, entry);
-      if (entry.begin > entry.end || entry.end > data.size())
-        scan.fail(fmt::format("tensor {} lies at {}..{}, the file has {} bytes of data",
-                              in_quotes(name), entry.begin, entry.end, data.size()));
-      if (entry.end - entry.begin != wanted)
-        scan.fail(fmt::format("tensor {}: {} {} needs {} bytes, the header gives it {}",
-                              in_quotes(name), name_of(entry.dtype), dimensions(entry.shape),
-                              wanted, entry.end - entry.begin));
-      if (file.tensors.size() == kMaxTensors)
-        scan.fail(fmt::format("more than {} tensors", kMaxTensors));
-      TensorView view{entry.dtype, std::move(entry.shape), data.subspan(entry.begin, wanted)};
-      if (!file.tensors.emplace(name, std::move(view)).second)
-        scan.fail(fmt::format("the name {} stands twice", in_quotes(name)));
-    } while (scan.accept(','));
+    do read_member(scan, data, file, has_metadata);
+    while (scan.accept(','));
     scan.expect('}');
   }
   scan.end();
@@ -233,15 +235,22 @@ std::string header_text(const std::vector<const std::pair<std::string, TensorVie
   return text;
 }
 
-void check_writable(const std::filesystem::path& file, const NamedViews& tensors) {
+void check_writable(const std::filesystem::path& file, const NamedViews& tensors,
+                    const std::map<std::string, std::string>& metadata) {
+  for (const auto& [key, value] : metadata)
+    if (!is_utf8(key) || !is_utf8(value) || key.size() > kMaxNameBytes)
+      throw Error(
+          fmt::format("{}: the metadata {} cannot be written", file.string(), in_quotes(key)),
+          "keys and values are valid UTF-8");
   std::set<std::string_view> names;
   for (const auto& [name, view] : tensors) {
     if (!names.insert(name).second || name == "__metadata__" || name.size() > kMaxNameBytes)
       throw Error(
           fmt::format("{}: {} cannot be a tensor's name here", file.string(), in_quotes(name)),
           "names are unique and at most 4096 bytes long");
-    if (view.shape.size() > kMaxRank ||
-        static_cast<std::uint64_t>(element_count(view)) * size_of(view.dtype) != view.bytes.size())
+    std::uint64_t wanted = 0;
+    if (view.shape.size() > kMaxRank || !checked_bytes(view.shape, size_of(view.dtype), wanted) ||
+        wanted != view.bytes.size())
       throw Error(
           fmt::format("{}: tensor {} {} has {} bytes", file.string(), in_quotes(name),
                       dimensions(view.shape), view.bytes.size()),
@@ -253,7 +262,7 @@ void check_writable(const std::filesystem::path& file, const NamedViews& tensors
 
 void write_safetensors(const std::filesystem::path& file, const NamedViews& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  check_writable(file, tensors);
+  check_writable(file, tensors, metadata);
   std::vector<const std::pair<std::string, TensorView>*> order;
   for (const auto& tensor : tensors) order.push_back(&tensor);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
