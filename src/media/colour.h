@@ -20,6 +20,10 @@ Image flatten(const Image& image, std::array<std::uint8_t, 3> colour);
 /// The picture with its alpha taken from `mask` (gray, same size).
 Image with_alpha(const Image& image, const Image& mask);
 
+/// Colours multiplied by alpha and back, in 8 bits; identity for pictures without alpha.
+Image premultiply(Image image);
+Image unpremultiply(Image image);
+
 /// Converts to sRGB from the colour space an ICC profile describes (relative colorimetric, black
 /// point compensation). Returns the picture unchanged when the profile is unreadable, is for
 /// another number of channels or already stands for sRGB within one level.

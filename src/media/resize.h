@@ -14,10 +14,6 @@ Image resize(const Image& image, int width, int height, Filter filter = Filter::
 /// The same without regard to what the channels mean.
 Image resize_channels(const Image& image, int width, int height, Filter filter);
 
-/// Colours multiplied by alpha and back, in 8 bits; identity for pictures without alpha.
-Image premultiply(Image image);
-Image unpremultiply(Image image);
-
 /// Scales to cover width x height with the proportions kept, then crops the middle.
 Image resize_to_cover(const Image& image, int width, int height, Filter filter = Filter::lanczos);
 
