@@ -62,7 +62,8 @@ std::string HeaderScanner::text(std::size_t max_bytes) {
       append_escape(out);
     else
       out.push_back(c);
-    if (out.size() > max_bytes) fail(fmt::format("a text in the header is longer than {} bytes", max_bytes));
+    if (out.size() > max_bytes)
+      fail(fmt::format("a text in the header is longer than {} bytes", max_bytes));
   }
   if (!is_utf8(out)) fail("a text is not UTF-8");
   return out;

@@ -29,6 +29,11 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
 std::string in_quotes(std::string_view name) {
   constexpr std::size_t kLongest = 120;
   const std::string_view shown = name.substr(0, kLongest);

@@ -21,6 +21,9 @@ constexpr std::size_t kMaxRank = 8;
 /// U+10FFFF).
 bool is_utf8(std::string_view text);
 
+/// Whether a name from a file can only mean a file in the same folder: no slashes, not "." or "..".
+bool is_plain_file_name(std::string_view name);
+
 /// A name from a file as it may stand in an error: in quotes, bytes that are not printable shown as
 /// \xNN, cut after 120 bytes.
 std::string in_quotes(std::string_view name);

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
-#include <limits>
+#include <numeric>
 #include <set>
 
 #include "core/error.h"
@@ -215,27 +214,27 @@ WeightFile read_safetensors(std::span<const std::byte> bytes, const std::string&
 
 namespace {
 
-std::string header_text(const std::vector<const std::pair<std::string, TensorView>*>& order,
+std::string header_text(const std::vector<TensorPlan>& plans, const std::vector<std::size_t>& order,
                         const std::map<std::string, std::string>& metadata) {
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
-  for (const auto* tensor : order) {
-    const TensorView& view = tensor->second;
-    const std::uint64_t end = offset + view.bytes.size();
+  for (const std::size_t i : order) {
+    std::uint64_t bytes = 0;
+    checked_bytes(plans[i].shape, size_of(plans[i].dtype), bytes);
     Json entry = Json::object();
-    entry["dtype"] = name_of(view.dtype);
-    entry["shape"] = view.shape;
-    entry["data_offsets"] = {offset, end};
-    header[tensor->first] = std::move(entry);
-    offset = end;
+    entry["dtype"] = name_of(plans[i].dtype);
+    entry["shape"] = plans[i].shape;
+    entry["data_offsets"] = {offset, offset + bytes};
+    header[plans[i].name] = std::move(entry);
+    offset += bytes;
   }
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }
 
-void check_writable(const std::filesystem::path& file, const NamedViews& tensors,
+void check_writable(const std::filesystem::path& file, const std::vector<TensorPlan>& plans,
                     const std::map<std::string, std::string>& metadata) {
   for (const auto& [key, value] : metadata)
     if (!is_utf8(key) || !is_utf8(value) || key.size() > kMaxNameBytes)
@@ -243,38 +242,55 @@ void check_writable(const std::filesystem::path& file, const NamedViews& tensors
           fmt::format("{}: the metadata {} cannot be written", file.string(), in_quotes(key)),
           "keys and values are valid UTF-8");
   std::set<std::string_view> names;
-  for (const auto& [name, view] : tensors) {
-    if (!names.insert(name).second || name == "__metadata__" || name.size() > kMaxNameBytes)
+  for (const TensorPlan& plan : plans) {
+    if (!names.insert(plan.name).second || plan.name == "__metadata__" ||
+        plan.name.size() > kMaxNameBytes || !is_utf8(plan.name))
       throw Error(
-          fmt::format("{}: {} cannot be a tensor's name here", file.string(), in_quotes(name)),
-          "names are unique and at most 4096 bytes long");
-    std::uint64_t wanted = 0;
-    if (view.shape.size() > kMaxRank || !checked_bytes(view.shape, size_of(view.dtype), wanted) ||
-        wanted != view.bytes.size())
-      throw Error(
-          fmt::format("{}: tensor {} {} has {} bytes", file.string(), in_quotes(name),
-                      dimensions(view.shape), view.bytes.size()),
-          "the tensor's bytes must be what its shape and dtype say, with at most 8 dimensions");
+          fmt::format("{}: {} cannot be a tensor's name here", file.string(), in_quotes(plan.name)),
+          "names are unique, valid UTF-8 and at most 4096 bytes long");
+    std::uint64_t bytes = 0;
+    if (plan.shape.size() > kMaxRank || !checked_bytes(plan.shape, size_of(plan.dtype), bytes))
+      throw Error(fmt::format("{}: tensor {} {} is too large", file.string(), in_quotes(plan.name),
+                              dimensions(plan.shape)),
+                  "at most 8 dimensions and 2^63 bytes can be written");
   }
 }
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& file, const NamedViews& tensors,
+void write_safetensors(const std::filesystem::path& file, const std::vector<TensorPlan>& plans,
+                       const std::function<std::span<const std::byte>(std::size_t)>& bytes_of,
                        const std::map<std::string, std::string>& metadata) {
-  check_writable(file, tensors, metadata);
-  std::vector<const std::pair<std::string, TensorView>*> order;
-  for (const auto& tensor : tensors) order.push_back(&tensor);
-  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return size_of(a->second.dtype) > size_of(b->second.dtype);
+  check_writable(file, plans, metadata);
+  std::vector<std::size_t> order(plans.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return size_of(plans[a].dtype) > size_of(plans[b].dtype);
   });
-  const std::string header = header_text(order, metadata);
+  const std::string header = header_text(plans, order, metadata);
   const std::uint64_t length = header.size();
   AtomicFile out(file);
   out.write(std::as_bytes(std::span(&length, 1)));
   out.write(header);
-  for (const auto* tensor : order) out.write(tensor->second.bytes);
+  for (const std::size_t i : order) {
+    std::uint64_t wanted = 0;
+    checked_bytes(plans[i].shape, size_of(plans[i].dtype), wanted);
+    const auto bytes = bytes_of(i);
+    if (bytes.size() != wanted)
+      throw Error(fmt::format("{}: tensor {} {} has {} bytes", file.string(),
+                              in_quotes(plans[i].name), dimensions(plans[i].shape), bytes.size()),
+                  "the tensor's bytes must be what its shape and dtype say");
+    out.write(bytes);
+  }
   out.commit();
+}
+
+void write_safetensors(const std::filesystem::path& file, const NamedViews& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<TensorPlan> plans;
+  for (const auto& [name, view] : tensors) plans.push_back({name, view.dtype, view.shape});
+  write_safetensors(
+      file, plans, [&](std::size_t i) { return tensors[i].second.bytes; }, metadata);
 }
 
 }  // namespace sumi

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -23,6 +24,19 @@ using NamedViews = std::vector<std::pair<std::string, TensorView>>;
 /// Writes a safetensors file, complete or not at all. Tensors are streamed from where they lie;
 /// wide elements go first, so that with the header padded to 8 bytes every tensor lies aligned.
 void write_safetensors(const std::filesystem::path& file, const NamedViews& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+/// A tensor that will be written, by what the header says about it.
+struct TensorPlan {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<std::int64_t> shape;
+};
+
+/// The same for tensors that are made one at a time: `bytes_of(i)` is called once for every plan,
+/// and what it returns must stay valid until the next call.
+void write_safetensors(const std::filesystem::path& file, const std::vector<TensorPlan>& plans,
+                       const std::function<std::span<const std::byte>(std::size_t)>& bytes_of,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace sumi

@@ -15,11 +15,6 @@ constexpr std::size_t kMaxIndexBytes = 4u << 20;
 constexpr std::size_t kMaxShards = 256;
 constexpr int kMaxDepth = 8;
 
-bool is_plain_file_name(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
-}
-
 /// The index's table: tensor to shard.
 std::map<std::string, std::string> read_table(const std::string& origin, std::string_view text) {
   const std::string hint = "fetch the index and its files again";
@@ -56,7 +51,7 @@ WeightFile open_sharded(const std::filesystem::path& index_file, std::string_vie
   WeightFile all;
   auto owners = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   for (const std::string& shard : shards) {
-    WeightFile part = open_weight_file(index_file.parent_path() / shard);
+    WeightFile part = open_single_weight_file(index_file.parent_path() / shard);
     for (auto& [name, view] : part.tensors) {
       const auto row = shard_of.find(name);
       if (row == shard_of.end() || row->second != shard)

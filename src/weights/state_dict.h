@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 
 #include "core/tensor.h"
@@ -21,10 +23,15 @@ StateDict load_state_dict(const std::filesystem::path& file);
 void save_state_dict(const std::filesystem::path& file, const StateDict& tensors,
                      const std::map<std::string, std::string>& metadata = {});
 
-/// A view of a contiguous CPU tensor, valid as long as the tensor. Throws Error for a dtype that
-/// weight files cannot hold.
-TensorView view_of(const Tensor& tensor);
+/// One tensor in place, or copied where it does not lie aligned; it keeps `owner` alive.
+Tensor to_tensor(const TensorView& view, const std::shared_ptr<const void>& owner);
+
+/// The bytes of a contiguous CPU tensor, valid as long as the tensor.
+std::span<const std::byte> bytes_of(const Tensor& tensor);
 
 torch::ScalarType scalar_type(DType dtype);
+
+/// Throws Error for a type that weight files cannot hold.
+DType dtype_of(const Tensor& tensor);
 
 }  // namespace sumi

@@ -89,19 +89,24 @@ WeightFile read_weights(std::span<const std::byte> bytes, const std::string& ori
       "the download is probably incomplete, or this is another kind of file; fetch it again");
 }
 
+namespace {
+
+WeightFile read_mapped(const MappedFile& mapped) {
+  WeightFile file = read_weights(mapped.bytes(), mapped.path().string());
+  // What had to be copied out of the mapping comes with an owner of its own.
+  using Owner = std::shared_ptr<const void>;
+  file.owner = file.owner ? std::make_shared<std::pair<Owner, Owner>>(file.owner, mapped.owner()) : mapped.owner();
+  return file;
+}
+
+}  // namespace
+
+WeightFile open_single_weight_file(const std::filesystem::path& path) { return read_mapped(MappedFile(path)); }
+
 WeightFile open_weight_file(const std::filesystem::path& path) {
   const MappedFile mapped(path);
-  if (format_of(mapped.bytes()) == Format::index)
-    return open_sharded(path, as_text(mapped.bytes()));
-  WeightFile file = read_weights(mapped.bytes(), path.string());
-  // What had to be copied out of the mapping comes with an owner of its own.
-  if (file.owner)
-    file.owner =
-        std::make_shared<std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
-            file.owner, mapped.owner());
-  else
-    file.owner = mapped.owner();
-  return file;
+  if (format_of(mapped.bytes()) == Format::index) return open_sharded(path, as_text(mapped.bytes()));
+  return read_mapped(mapped);
 }
 
 }  // namespace sumi

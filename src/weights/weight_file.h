@@ -51,6 +51,9 @@ struct WeightFile {
 /// offset.
 WeightFile open_weight_file(const std::filesystem::path& file);
 
+/// The same, but an index is refused.
+WeightFile open_single_weight_file(const std::filesystem::path& file);
+
 /// The same for bytes in memory, which must outlive the result; `origin` starts each Error's text.
 /// A sharded index is refused, because it names other files.
 WeightFile read_weights(std::span<const std::byte> bytes, const std::string& origin);

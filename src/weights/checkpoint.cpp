@@ -1,0 +1,289 @@
+#include "weights/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <vector>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "weights/names.h"
+#include "weights/safetensors.h"
+#include "weights/state_dict.h"
+
+namespace sumi {
+namespace fs = std::filesystem;
+namespace {
+
+Tensor to_ours(const Tensor& theirs, const PlacedTensor& placed) {
+  switch (placed.change) {
+    case KeyChange::none:
+      return theirs;
+    case KeyChange::matrix:
+      return theirs.view(placed.shape);
+    case KeyChange::transposed:
+      return theirs.t().contiguous();
+    case KeyChange::third:
+      return theirs.narrow(0, placed.part * placed.shape[0], placed.shape[0]);
+  }
+  return theirs;
+}
+
+StateDict make_tensors(const PlacedTensors& placed, const std::shared_ptr<const void>& owner) {
+  StateDict state;
+  for (const auto& [name, tensor] : placed)
+    state.emplace(name, to_ours(to_tensor(tensor.view, owner), tensor));
+  return state;
+}
+
+/// What one tensor of a file is made from: one of ours, or three.
+struct Recipe {
+  std::vector<const Tensor*> parts;
+  KeyChange change = KeyChange::none;
+};
+
+Tensor to_theirs(const Recipe& recipe) {
+  const Tensor& first = *recipe.parts.front();
+  switch (recipe.change) {
+    case KeyChange::none:
+      return first;
+    case KeyChange::matrix:
+      return first.dim() == 2 ? first.reshape({first.size(0), first.size(1), 1, 1}) : first;
+    case KeyChange::transposed:
+      return first.t();
+    case KeyChange::third:
+      return torch::cat({*recipe.parts[0], *recipe.parts[1], *recipe.parts[2]});
+  }
+  return first;
+}
+
+std::vector<std::int64_t> their_shape(const Recipe& recipe) {
+  std::vector<std::int64_t> shape = recipe.parts.front()->sizes().vec();
+  if (recipe.change == KeyChange::matrix && shape.size() == 2) shape.resize(4, 1);
+  if (recipe.change == KeyChange::transposed) std::swap(shape.at(0), shape.at(1));
+  if (recipe.change == KeyChange::third) shape.at(0) *= 3;
+  return shape;
+}
+
+Tensor converted(const Tensor& tensor, DType dtype, const std::string& name) {
+  const Tensor result = tensor.detach().to(torch::kCPU).to(scalar_type(dtype)).contiguous();
+  // float16 ends at 65504; what was finite must stay so.
+  if (dtype == DType::f16 && tensor.scalar_type() != torch::kFloat16 &&
+      !torch::isfinite(result).all().item<bool>() && torch::isfinite(tensor).all().item<bool>())
+    throw Error(fmt::format("tensor {} holds values beyond the range of float16", in_quotes(name)),
+                "write bf16 or f32 instead");
+  return result;
+}
+
+/// Writes one file, making and converting a tensor at a time. `as_they_are` names are never
+/// converted.
+void write_recipes(const fs::path& file, const std::map<std::string, Recipe>& recipes,
+                   std::optional<DType> dtype, const StateDict& as_they_are) {
+  std::vector<TensorPlan> plans;
+  std::vector<const Recipe*> order;
+  for (const auto& [name, recipe] : recipes) {
+    const Tensor& first = *recipe.parts.front();
+    const bool convert = dtype && first.is_floating_point() && !as_they_are.contains(name);
+    plans.push_back({name, convert ? *dtype : dtype_of(first), their_shape(recipe)});
+    order.push_back(&recipe);
+  }
+  Tensor current;
+  const auto make = [&](std::size_t i) {
+    current = converted(to_theirs(*order[i]), plans[i].dtype, plans[i].name);
+    return bytes_of(current);
+  };
+  write_safetensors(file, plans, make, {{"format", "pt"}});
+}
+
+const KeyTable& naming_for(const Checkpoint& checkpoint, const fs::path& file) {
+  if (checkpoint.family == "sd1") return sd1_single_file();
+  if (checkpoint.family == "sd2") return sd2_single_file();
+  if (checkpoint.family == "vae") return vae_single_file();
+  throw Error(fmt::format("{}: this family has no single-file layout here", file.string()),
+              "write a diffusers folder instead");
+}
+
+std::map<std::string, Recipe> plan_single_file(const fs::path& file, const Checkpoint& checkpoint,
+                                               const KeyTable& naming) {
+  std::map<std::string, Recipe> recipes;
+  std::vector<std::string> homeless;
+  for (const auto& [component, state] : checkpoint.components) {
+    for (const auto& [name, tensor] : state) {
+      const KeyPair* pair = naming.to_theirs(component, name);
+      if (!pair) {
+        homeless.push_back(component + "." + name);
+        continue;
+      }
+      Recipe& recipe = recipes[pair->theirs];
+      recipe.change = pair->change;
+      recipe.parts.resize(pair->change == KeyChange::third ? 3 : 1, nullptr);
+      recipe.parts[static_cast<std::size_t>(pair->part)] = &tensor;
+    }
+  }
+  for (const auto& [name, recipe] : recipes)
+    for (const Tensor* part : recipe.parts)
+      if (!part) homeless.push_back(name);
+  if (!homeless.empty())
+    throw Error(
+        fmt::format("{}: {} weights have no place in the layout {}, the first is {}", file.string(),
+                    homeless.size(), naming.name(), in_quotes(homeless.front())),
+        "only networks built like SD 1.x and 2.x have a single-file layout; write a diffusers "
+        "folder instead");
+  for (const auto& [name, tensor] : checkpoint.unused)
+    recipes.emplace(name, Recipe{{&tensor}, KeyChange::none});
+  return recipes;
+}
+
+/// Number of the layer in "text_model.encoder.layers.N.…", -1 for other names.
+int layer_number(std::string_view name) {
+  static constexpr std::string_view kPrefix = "text_model.encoder.layers.";
+  if (!name.starts_with(kPrefix)) return -1;
+  int number = -1;
+  std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), number);
+  return number;
+}
+
+/// What of a text tower its config has a place for.
+bool has_place(const std::string& name, const Json& config) {
+  if (!config.is_object()) return true;
+  if (const auto layers = config.find("num_hidden_layers");
+      layers != config.end() && layers->is_number_integer() &&
+      layer_number(name) >= layers->get<int>())
+    return false;
+  const Json classes = config.value("architectures", Json::array());
+  return name != "text_projection.weight" ||
+         classes.dump().find("WithProjection") != std::string::npos;
+}
+
+void write_component(const fs::path& folder, const std::string& component, const StateDict& state,
+                     const Json& config, std::optional<DType> dtype) {
+  fs::create_directory(folder);
+  const bool text = component.starts_with("text_encoder");
+  std::map<std::string, Recipe> recipes;
+  for (const auto& [name, tensor] : state)
+    if (!text || has_place(name, config)) recipes.emplace(name, Recipe{{&tensor}, KeyChange::none});
+  write_recipes(folder / (text ? "model.safetensors" : "diffusion_pytorch_model.safetensors"),
+                recipes, dtype, {});
+  write_file(folder / "config.json", config.dump(2) + "\n");
+}
+
+/// A folder beside its final place, renamed over it by commit() and removed otherwise.
+class AtomicFolder {
+ public:
+  explicit AtomicFolder(fs::path target) : target_(std::move(target)) {
+    if (!target_.has_filename()) target_ = target_.parent_path();
+    std::error_code problem;
+    if (fs::exists(target_, problem) &&
+        !(fs::is_directory(target_, problem) && fs::is_empty(target_, problem)))
+      throw Error(fmt::format("{}: already exists and is not empty", target_.string()),
+                  "give another folder, or remove this one first");
+    if (target_.has_parent_path()) fs::create_directories(target_.parent_path(), problem);
+    for (int attempt = 0; partial_.empty() && attempt < 100; ++attempt) {
+      const fs::path candidate = fmt::format("{}.{}.partial", target_.string(), attempt);
+      if (fs::create_directory(candidate, problem)) partial_ = candidate;
+    }
+    if (partial_.empty())
+      throw Error(
+          fmt::format("{}: creating the folder failed: {}", target_.string(), problem.message()),
+          "check the path and its permissions");
+  }
+  ~AtomicFolder() {
+    std::error_code ignored;
+    if (!partial_.empty()) fs::remove_all(partial_, ignored);
+  }
+  AtomicFolder(const AtomicFolder&) = delete;
+  AtomicFolder& operator=(const AtomicFolder&) = delete;
+
+  const fs::path& path() const { return partial_; }
+
+  void commit() {
+    sync_directory(partial_);
+    std::error_code problem;
+    fs::rename(partial_, target_, problem);
+    if (problem)
+      throw Error(
+          fmt::format("{}: renaming into place failed: {}", target_.string(), problem.message()),
+          "check the path and its permissions");
+    partial_.clear();
+    sync_directory(target_.has_parent_path() ? target_.parent_path() : fs::path("."));
+  }
+
+ private:
+  fs::path target_, partial_;
+};
+
+void copy_tokenizer(const fs::path& from, const fs::path& to) {
+  if (from.empty()) return;
+  fs::create_directory(to);
+  for (const auto& entry : fs::directory_iterator(from))
+    if (entry.is_regular_file())
+      write_file(to / entry.path().filename(), read_text_file(entry.path()));
+}
+
+/// model_index.json for a checkpoint that came without one.
+Json standard_index(const Checkpoint& checkpoint) {
+  Json index{{"_class_name", "StableDiffusionPipeline"}};
+  const auto scheduler = checkpoint.configs.find("scheduler");
+  if (scheduler != checkpoint.configs.end())
+    index["scheduler"] = {"diffusers", scheduler->second.value("_class_name", "PNDMScheduler")};
+  if (checkpoint.components.contains("text_encoder"))
+    index["text_encoder"] = {"transformers", "CLIPTextModel"};
+  if (!checkpoint.tokenizer_folder.empty()) index["tokenizer"] = {"transformers", "CLIPTokenizer"};
+  if (checkpoint.components.contains("unet")) index["unet"] = {"diffusers", "UNet2DConditionModel"};
+  if (checkpoint.components.contains("vae")) index["vae"] = {"diffusers", "AutoencoderKL"};
+  return index;
+}
+
+}  // namespace
+
+Checkpoint to_checkpoint(const CheckpointFiles& files) {
+  const auto owner = std::make_shared<std::vector<std::shared_ptr<const void>>>(files.owners);
+  Checkpoint checkpoint;
+  for (const auto& [component, placed] : files.components)
+    checkpoint.components.emplace(component, make_tensors(placed, owner));
+  checkpoint.unused = make_tensors(files.unused, owner);
+  checkpoint.configs = files.configs;
+  checkpoint.tokenizer_folder = files.tokenizer_folder;
+  checkpoint.family = files.family;
+  checkpoint.layout = files.layout;
+  checkpoint.hints = files.hints;
+  checkpoint.metadata = files.metadata;
+  return checkpoint;
+}
+
+Checkpoint open_checkpoint(const fs::path& path) {
+  return to_checkpoint(open_checkpoint_files(path));
+}
+
+void save_single_file(const fs::path& file, const Checkpoint& checkpoint,
+                      std::optional<DType> dtype) {
+  const KeyTable& naming = naming_for(checkpoint, file);
+  write_recipes(file, plan_single_file(file, checkpoint, naming), dtype, checkpoint.unused);
+}
+
+void save_diffusers_folder(const fs::path& folder, const Checkpoint& checkpoint,
+                           std::optional<DType> dtype) {
+  for (const auto& [component, state] : checkpoint.components)
+    if (!checkpoint.configs.contains(component))
+      throw Error(fmt::format("{}: the config of {} is not known", folder.string(), component),
+                  "a folder needs a config.json for every part");
+  AtomicFolder partial(folder);
+  for (const auto& [component, state] : checkpoint.components)
+    write_component(partial.path() / component, component, state, checkpoint.configs.at(component),
+                    dtype);
+  if (const auto scheduler = checkpoint.configs.find("scheduler");
+      scheduler != checkpoint.configs.end()) {
+    fs::create_directory(partial.path() / "scheduler");
+    write_file(partial.path() / "scheduler" / "scheduler_config.json",
+               scheduler->second.dump(2) + "\n");
+  }
+  copy_tokenizer(checkpoint.tokenizer_folder, partial.path() / "tokenizer");
+  const auto index = checkpoint.configs.find("model_index");
+  write_file(
+      partial.path() / "model_index.json",
+      (index != checkpoint.configs.end() ? index->second : standard_index(checkpoint)).dump(2) +
+          "\n");
+  partial.commit();
+}
+
+}  // namespace sumi
