@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/progress.h"
+#include "data/compose.h"
+#include "data/manifest.h"
+#include "data/split.h"
+#include "data/sprites.h"
+#include "media/image.h"
+
+namespace sumi {
+
+/// A folder of one's own pictures with captions beside them.
+struct FolderConfig {
+  std::string path;
+  std::string style;
+  double weight = 1;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("path", self.path, "folder with pictures and NAME.txt captions");
+    visit("style", self.style, "words for the look of pictures that have no caption of their own");
+    visit("weight", self.weight, "how often it is drawn, relative to the other sources");
+  }
+};
+
+/// A world to learn: which things, in which styles, put together how.
+struct DatasetConfig {
+  std::vector<std::string> sources;
+  std::vector<FolderConfig> folders;
+  std::vector<std::string> concepts;
+  std::vector<std::string> groups;
+  bool in_all_sources = false;
+  int concept_limit = 0;
+  int size_px = 64;
+  std::string split = "train";
+  std::uint64_t seed = 0;
+  SceneOptions scenes;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("sources", self.sources, "picture sets by name; see `sumi data list`");
+    visit("folders", self.folders, "folders of your own pictures");
+    visit("concepts", self.concepts, "names of the things wanted; empty: all");
+    visit("groups", self.groups, "groups or subgroups wanted; empty: all");
+    visit("in_all_sources", self.in_all_sources, "only things that every source has");
+    visit("concept_limit", self.concept_limit, "at most so many things; 0: no limit");
+    visit("size_px", self.size_px, "side of the pictures in pixels");
+    visit("split", self.split,
+          "train, validation, validation_concepts, held_out, held_out_pairs or scorer");
+    visit("seed", self.seed, "number that fixes all compositions");
+    visit("scenes", self.scenes, "how things are put together");
+  }
+};
+
+/// A picture and its words.
+struct Sample {
+  Image picture;  ///< RGB, size_px square
+  std::string caption;
+};
+
+/// A world as an endless sequence of samples. Sample `index` is the same on every machine, so a
+/// position in training is one number. Reading is thread-safe.
+class Dataset {
+ public:
+  /// Reads the manifests of the (already fetched) sources and draws the sprites when they are not
+  /// in the cache yet. Throws Error for unknown names, concepts that no source has, and an empty
+  /// selection.
+  Dataset(DatasetConfig config, const std::filesystem::path& cache, const ProgressSink& sink = {});
+
+  /// Throws Error when a picture of one's own is damaged.
+  Sample at(std::uint64_t index) const;
+  /// The caption of at(index) without painting it.
+  std::string caption_at(std::uint64_t index) const;
+
+  const DatasetConfig& config() const { return config_; }
+  /// The rows this split draws from.
+  const std::vector<Row>& rows() const { return rows_; }
+  /// Their different names, sorted.
+  std::vector<std::string> concepts() const;
+  /// Pictures left out because they could not be drawn: "id: why".
+  const std::vector<std::string>& damaged() const { return sprites_.damaged(); }
+
+ private:
+  std::size_t draw_row(Random& random) const;
+  bool is_whole_picture(const Row& row) const;
+  Scene scene_at(Random& random, std::size_t first) const;
+
+  DatasetConfig config_;
+  Split split_ = Split::train;
+  std::vector<Row> rows_;
+  std::vector<std::size_t> sprite_of_;  ///< index into sprites_ for each row
+  std::vector<double> cumulative_;      ///< running sum of the rows' weights
+  SpriteSet sprites_;
+};
+
+/// Reads a DatasetConfig from a JSON file.
+DatasetConfig read_dataset_config(const std::filesystem::path& file);
+
+}  // namespace sumi

@@ -1,0 +1,310 @@
+#include "data/manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <map>
+#include <set>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "data/iconify.h"
+#include "data/words.h"
+
+namespace sumi {
+namespace fs = std::filesystem;
+namespace {
+
+/// Part of the file name, so that changed rules make the manifest again.
+constexpr int kManifestVersion = 3;
+
+/// One emoji: its names and where it belongs.
+struct Emoji {
+  std::string label;
+  std::vector<std::string> tags;
+  std::string group, subgroup;
+};
+
+/// Code points in lower-case hex joined by dashes, without the variation selector.
+std::string normal_code(std::string_view code) {
+  std::string result;
+  while (!code.empty()) {
+    const auto dash = code.find('-');
+    auto part = std::string(code.substr(0, dash));
+    code.remove_prefix(dash == code.npos ? code.size() : dash + 1);
+    std::transform(part.begin(), part.end(), part.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (part != "fe0f") result += (result.empty() ? "" : "-") + part;
+  }
+  return result;
+}
+
+/// Emoji by normal code, without the skin-tone repeats, in the order of the list.
+std::vector<std::pair<std::string, Emoji>> read_emoji(const fs::path& cache) {
+  const auto folder = source_folder(find_source("emojibase"), cache) / "package";
+  const auto list = read_json(folder / "en" / "data.json");
+  const auto groups = read_json(folder / "meta" / "groups.json");
+  const auto named = [&](const char* table, const Json& entry, const char* key) -> std::string {
+    if (!entry.contains(key)) return "";
+    return groups.at(table).value(std::to_string(entry[key].get<int>()), "");
+  };
+  std::vector<std::pair<std::string, Emoji>> result;
+  for (const auto& entry : list) {
+    Emoji emoji;
+    emoji.label = entry.at("label").get<std::string>();
+    if (entry.contains("tags"))
+      for (const auto& tag : entry["tags"]) emoji.tags.push_back(tag.get<std::string>());
+    emoji.group = named("groups", entry, "group");
+    emoji.subgroup = named("subgroups", entry, "subgroup");
+    result.emplace_back(normal_code(entry.at("hexcode").get<std::string>()), std::move(emoji));
+  }
+  return result;
+}
+
+Row row_for(const Source& source, const std::string& key) {
+  Row row;
+  row.id = fmt::format("{}/{}", source.id, key);
+  row.source = source.id;
+  row.package = source.package;
+  row.version = source.version;
+  row.style = source.style;
+  row.licence = source.licence;
+  row.author = source.author;
+  return row;
+}
+
+/// Signs and flags teach little that people ask for.
+double weight_of_group(std::string_view group) {
+  if (group == "flags") return 0.3;
+  if (group == "symbols" || group == "component" || group.empty()) return 0.25;
+  return 1;
+}
+
+/// "flag: France" -> "flag of France"; the rest by plain_name().
+std::string name_of(const Emoji& emoji) {
+  if (emoji.label.starts_with("flag: ")) return "flag of " + emoji.label.substr(6);
+  return plain_name(emoji.label);
+}
+
+Row emoji_row(const Source& source, const std::string& code, const Emoji& emoji) {
+  Row row = row_for(source, code);
+  row.name = name_of(emoji);
+  for (const auto& tag : emoji.tags)
+    if (tag != row.name && tag.size() > 2 && row.tags.size() < 8) row.tags.push_back(tag);
+  row.group = emoji.group;
+  row.subgroup = emoji.subgroup;
+  row.weight = weight_of_group(emoji.group);
+  return row;
+}
+
+std::vector<Row> code_point_rows(const Source& source, const fs::path& folder,
+                                 const fs::path& cache) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".webp")
+      files[normal_code(entry.path().stem().string())] =
+          entry.path().lexically_relative(folder).string();
+  std::vector<Row> rows;
+  for (const auto& [code, emoji] : read_emoji(cache)) {
+    const auto file = files.find(code);
+    if (file == files.end()) continue;
+    rows.push_back(emoji_row(source, code, emoji));
+    rows.back().file = file->second;
+  }
+  return rows;
+}
+
+/// "red-apple" or, with `joined`, "redapple": how a set without code points names an emoji.
+std::string slug(std::string_view label, bool joined) {
+  std::string result;
+  for (const char c : label) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) {
+      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else if (!joined && (c == ' ' || c == '-') && !result.empty() && result.back() != '-') {
+      result += '-';
+    }
+  }
+  return result;
+}
+
+std::vector<Row> iconify_rows(const Source& source, const fs::path& folder, const fs::path& cache) {
+  const fs::path file = fs::path("package") / "icons.json";
+  const IconSet icons(read_json(folder / file), (folder / file).string());
+  std::map<std::string, std::string> by_code;
+  const auto names = read_json(folder / "package" / "chars.json");
+  for (const auto& [code, name] : names.items())
+    if (name.is_string()) by_code.emplace(normal_code(code), name.get<std::string>());
+  std::vector<Row> rows;
+  std::set<std::string> taken;
+  for (const auto& [code, emoji] : read_emoji(cache)) {
+    std::string item;
+    if (const auto found = by_code.find(code); found != by_code.end()) item = found->second;
+    if (by_code.empty())
+      for (const bool joined : {false, true})
+        if (item.empty() && icons.contains(slug(emoji.label, joined)))
+          item = slug(emoji.label, joined);
+    if (item.empty() || !icons.contains(item) || !taken.insert(item).second) continue;
+    rows.push_back(emoji_row(source, code, emoji));
+    rows.back().file = file.string();
+    rows.back().item = item;
+  }
+  return rows;
+}
+
+/// The text of the first `<tag>…</tag>` from `from` on; `from` moves behind it.
+std::string element_text(std::string_view svg, std::string_view tag, std::size_t& from) {
+  const auto open = svg.find(fmt::format("<{}>", tag), from);
+  if (open == svg.npos) return "";
+  const auto start = open + tag.size() + 2;
+  const auto end = svg.find('<', start);
+  if (end == svg.npos || end - start > 200) return "";
+  from = end;
+  return std::string(svg.substr(start, end - start));
+}
+
+/// Title, keywords and author from a clip art file's metadata. Icons and the many near-identical
+/// stars are weighed down by their folder.
+Row clip_art_row(const Source& source, const fs::path& folder, const fs::path& file) {
+  const auto relative = file.lexically_relative(folder);
+  Row row = row_for(source, relative.string());
+  row.file = relative.string();
+  const auto svg = read_text_file(file, 4u << 20);
+  std::size_t at = 0;
+  row.name = repaired_title(element_text(svg, "dc:title", at));
+  at = 0;
+  for (auto tag = element_text(svg, "rdf:li", at); !tag.empty() && row.tags.size() < 8;
+       tag = element_text(svg, "rdf:li", at)) {
+    const auto word = repaired_title(tag);
+    if (!word.empty() && word != row.name && word != "unsorted") row.tags.push_back(word);
+  }
+  if (at = svg.find("<dc:creator>"); at != svg.npos) {
+    const auto author = element_text(svg, "dc:title", at);
+    if (author.size() > 2) row.author = author;
+  }
+  row.group = "clip-art";
+  row.subgroup = relative.parent_path().filename().string();
+  const auto path = relative.string();
+  if (path.find("/stars/") != path.npos) row.weight = 0.05;
+  if (path.find("/icons/") != path.npos || path.find("/flags/") != path.npos) row.weight = 0.25;
+  return row;
+}
+
+std::vector<Row> clip_art_rows(const Source& source, const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.path().extension() == ".svg" && entry.file_size() < (1u << 20))
+      files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  std::vector<Row> rows;
+  for (const auto& file : files) {
+    auto row = clip_art_row(source, folder, file);
+    if (!row.name.empty()) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::vector<Row> build_rows(const Source& source, const fs::path& folder, const fs::path& cache) {
+  switch (source.form) {
+    case PictureForm::code_points:
+      return code_point_rows(source, folder, cache);
+    case PictureForm::iconify:
+      return iconify_rows(source, folder, cache);
+    case PictureForm::svg_tree:
+      return clip_art_rows(source, folder);
+    case PictureForm::names:
+      break;
+  }
+  throw Error(fmt::format("{} holds names, not pictures", source.id), "name a source of pictures");
+}
+
+bool is_picture(const fs::path& file) {
+  static constexpr std::array<std::string_view, 5> kEndings = {".png", ".jpg", ".jpeg", ".webp",
+                                                               ".svg"};
+  auto ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
+
+std::string sidecar_caption(const fs::path& picture) {
+  for (const char* ending : {".txt", ".caption"}) {
+    const auto beside = fs::path(picture).replace_extension(ending);
+    if (!fs::exists(beside)) continue;
+    auto text = read_text_file(beside, 64u << 10);
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
+      text.pop_back();
+    return text;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::vector<Row> manifest(const Source& source, const fs::path& cache, const ProgressSink& sink) {
+  const auto folder = source_folder(source, cache);
+  if (!is_fetched(source, cache))
+    throw Error(fmt::format("the pictures of {} are not here yet", source.id),
+                fmt::format("run: sumi data fetch {}", source.id));
+  const auto file = folder / fmt::format("manifest-{}.jsonl", kManifestVersion);
+  if (!fs::exists(file)) {
+    Progress progress(fmt::format("reading {}", source.id), 0, sink);
+    const auto rows = build_rows(source, folder, cache);
+    save_rows(file, rows);
+    progress.advance(static_cast<std::int64_t>(rows.size()));
+  }
+  return load_rows(file);
+}
+
+std::vector<Row> folder_manifest(const fs::path& folder, const std::string& style) {
+  std::vector<fs::path> files;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file() && is_picture(entry.path()))
+        files.push_back(fs::absolute(entry.path()));
+  if (files.empty())
+    throw Error(fmt::format("{} holds no pictures", folder.string()),
+                "put PNG, JPEG, WebP or SVG files there, with captions beside them as NAME.txt");
+  std::sort(files.begin(), files.end());
+  std::vector<Row> rows;
+  for (const auto& file : files) {
+    Row row;
+    row.id = "folder/" + file.lexically_relative(fs::absolute(folder)).string();
+    row.source = "folder:" + folder.string();
+    row.file = file.string();
+    row.caption = sidecar_caption(file);
+    row.name = repaired_title(file.stem().string());
+    if (row.caption.empty() && row.name.empty()) row.caption = file.stem().string();
+    if (row.name.empty()) row.name = row.caption;
+    row.style = style;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+void save_rows(const fs::path& file, const std::vector<Row>& rows) {
+  AtomicFile out(file);
+  for (const auto& row : rows) out.write(to_json(row).dump() + "\n");
+  out.commit();
+}
+
+std::vector<Row> load_rows(const fs::path& file) {
+  const auto text = read_text_file(file, 256u << 20);
+  std::vector<Row> rows;
+  std::size_t start = 0;
+  for (int line = 1; start < text.size(); ++line) {
+    const auto end = std::min(text.find('\n', start), text.size());
+    const auto origin = fmt::format("{}:{}", file.string(), line);
+    if (end > start) {
+      Row row;
+      from_json(parse_json(std::string_view(text).substr(start, end - start), origin), row, origin);
+      rows.push_back(std::move(row));
+    }
+    start = end + 1;
+  }
+  return rows;
+}
+
+}  // namespace sumi

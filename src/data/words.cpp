@@ -1,0 +1,257 @@
+#include "data/words.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <utility>
+#include <vector>
+
+namespace sumi {
+namespace {
+
+using Pair = std::pair<std::string_view, std::string_view>;
+
+/// Unicode's names on the left, what people type on the right.
+constexpr Pair kPlainNames[] = {
+    {"aerial tramway", "cable car"},
+    {"alembic", "glass flask"},
+    {"american football", "football"},
+    {"articulated lorry", "semi truck"},
+    {"artist palette", "paint palette"},
+    {"automobile", "car"},
+    {"baby chick", "chick"},
+    {"baguette bread", "baguette"},
+    {"ballet shoes", "ballet shoes"},
+    {"beer mug", "mug of beer"},
+    {"bellhop bell", "service bell"},
+    {"billed cap", "baseball cap"},
+    {"birthday cake", "birthday cake"},
+    {"bullseye", "dart board"},
+    {"camping", "camp site"},
+    {"carpentry saw", "saw"},
+    {"cheese wedge", "wedge of cheese"},
+    {"classical building", "temple"},
+    {"closed book", "book"},
+    {"cloud with rain", "rain cloud"},
+    {"cocktail glass", "cocktail"},
+    {"cooked rice", "bowl of rice"},
+    {"cooking", "fried egg"},
+    {"couch and lamp", "couch"},
+    {"deciduous tree", "tree"},
+    {"delivery truck", "truck"},
+    {"desktop computer", "computer"},
+    {"dollar banknote", "dollar bill"},
+    {"doughnut", "donut"},
+    {"ear of corn", "corn"},
+    {"evergreen tree", "pine tree"},
+    {"ewe", "sheep"},
+    {"fire engine", "fire truck"},
+    {"flying disc", "frisbee"},
+    {"flying saucer", "ufo"},
+    {"fork and knife with plate", "plate with fork and knife"},
+    {"front-facing baby chick", "chick from the front"},
+    {"game die", "dice"},
+    {"gem stone", "diamond"},
+    {"glass of milk", "glass of milk"},
+    {"headphone", "headphones"},
+    {"high voltage", "lightning bolt"},
+    {"high-speed train", "fast train"},
+    {"honeybee", "bee"},
+    {"hot beverage", "cup of coffee"},
+    {"hourglass done", "hourglass"},
+    {"jack-o-lantern", "halloween pumpkin"},
+    {"kiwi fruit", "kiwi"},
+    {"lady beetle", "ladybug"},
+    {"locomotive", "train"},
+    {"luggage", "suitcase"},
+    {"magnifying glass tilted left", "magnifying glass"},
+    {"mantelpiece clock", "old clock"},
+    {"memo", "sheet of paper with a pencil"},
+    {"mobile phone", "phone"},
+    {"motor scooter", "scooter"},
+    {"musical keyboard", "piano"},
+    {"necktie", "tie"},
+    {"optical disk", "cd"},
+    {"passenger ship", "cruise ship"},
+    {"pool 8 ball", "billiard ball"},
+    {"postbox", "mailbox"},
+    {"ringed planet", "planet"},
+    {"sauropod", "dinosaur"},
+    {"shaved ice", "shaved ice"},
+    {"shortcake", "slice of cake"},
+    {"snow-capped mountain", "snowy mountain"},
+    {"snowman without snow", "plain snowman"},
+    {"soft ice cream", "ice cream cone"},
+    {"spiral shell", "sea shell"},
+    {"spouting whale", "spouting whale"},
+    {"steaming bowl", "bowl of noodles"},
+    {"studio microphone", "studio microphone"},
+    {"sun behind cloud", "sun behind a cloud"},
+    {"tangerine", "orange"},
+    {"teacup without handle", "cup of tea"},
+    {"telescope", "telescope"},
+    {"tear-off calendar", "wall calendar"},
+    {"thong sandal", "flip flop"},
+    {"top hat", "top hat"},
+    {"two-hump camel", "camel with two humps"},
+    {"vertical traffic light", "traffic light"},
+    {"wastebasket", "trash can"},
+    {"water wave", "wave"},
+    {"wine glass", "glass of wine"},
+    {"woman's hat", "sun hat"},
+    {"wrapped gift", "gift"},
+};
+
+constexpr std::string_view kStuff[] = {"bacon", "bread",      "broccoli",   "butter",     "coral",
+                                       "corn",  "fire",       "fog",        "garlic",     "ginger",
+                                       "ice",   "lightning",  "money",      "popcorn",    "rice",
+                                       "salt",  "soap",       "spaghetti",  "sushi",      "wood",
+                                       "yarn",  "bubble tea", "curry rice", "shaved ice", "art"};
+
+/// Words in -s that are one thing.
+constexpr std::string_view kSingularInS[] = {
+    "bus",   "cactus",  "octopus",  "walrus", "hippopotamus", "compass", "glass",
+    "dress", "lens",    "tennis",   "lotus",  "hibiscus",     "cross",   "abacus",
+    "virus", "stethos", "colossus", "chess",  "platypus",     "iris"};
+
+constexpr std::string_view kAnDespiteLetter[] = {"hour", "honest", "heir", "mp3", "x-ray"};
+constexpr std::string_view kADespiteLetter[] = {"uni",  "use", "uku", "ufo",
+                                                "euro", "one", "ute", "ura"};
+
+/// Frequent words of Italian titles, which the clip art library has many of.
+constexpr std::string_view kForeign[] = {
+    "di",      "del",     "della",    "delle",  "dei",     "con",       "il",      "lo",
+    "la",      "le",      "uno",      "una",    "per",     "e",         "da",      "al",
+    "alla",    "rosso",   "verde",    "giallo", "blu",     "bianco",    "nero",    "casa",
+    "fiore",   "albero",  "sedia",    "tavolo", "lampada", "barattolo", "pillole", "medicina",
+    "dottore", "siringa", "provetta", "sangue", "pane",    "vino",      "acqua",   "libro",
+    "penna",   "matita",  "pesce",    "cane",   "gatto",   "uccello",   "cavallo", "macchina",
+    "und",     "der",     "die",      "das",    "mit",     "el",        "los",     "las",
+    "y",       "et",      "les",      "des"};
+
+template <class List>
+bool contains(const List& list, std::string_view word) {
+  return std::find(std::begin(list), std::end(list), word) != std::end(list);
+}
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+/// U+2018 and U+2019 as the apostrophe of keyboards.
+std::string straight_quotes(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto three = text.substr(i, 3);
+    const bool curly = three == "\xE2\x80\x98" || three == "\xE2\x80\x99";
+    result += curly ? '\'' : text[i];
+    if (curly) i += 2;
+  }
+  return result;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  std::string word;
+  for (const char c : text) {
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+      if (!word.empty()) words.push_back(std::move(word));
+      word.clear();
+    } else {
+      word += c;
+    }
+  }
+  if (!word.empty()) words.push_back(std::move(word));
+  return words;
+}
+
+bool ends_plural(std::string_view word) {
+  return word.size() > 3 && word.ends_with('s') && !word.ends_with("ss") && !word.ends_with("us") &&
+         !word.ends_with("is") && !contains(kSingularInS, word);
+}
+
+std::string singular(std::string word) {
+  if (!ends_plural(word)) return word;
+  if (word.size() > 4 && word.ends_with("ies")) return word.substr(0, word.size() - 3) + "y";
+  for (const std::string_view ending : {"xes", "ches", "shes", "sses", "oes"})
+    if (word.ends_with(ending)) return word.substr(0, word.size() - 2);
+  return word.substr(0, word.size() - 1);
+}
+
+/// The words before the first preposition or comma, lower case.
+std::vector<std::string> head_phrase(std::string_view name) {
+  static constexpr std::string_view kPrepositions[] = {"of",  "with", "without", "in",   "on",
+                                                       "for", "from", "behind",  "over", "at"};
+  std::vector<std::string> phrase;
+  for (auto& word : words_of(lower(name))) {
+    const bool ends_here = word.ends_with(',') || word.ends_with(':');
+    if (ends_here) word.pop_back();
+    if (!phrase.empty() && contains(kPrepositions, word)) break;
+    if (!word.empty()) phrase.push_back(word);
+    if (ends_here && !phrase.empty()) break;
+  }
+  return phrase;
+}
+
+}  // namespace
+
+std::string plain_name(std::string_view label) {
+  auto name = straight_quotes(lower(label));
+  for (const auto& [formal, plain] : kPlainNames)
+    if (name == formal) return std::string(plain);
+  return name;
+}
+
+std::string head_noun(std::string_view name) {
+  const auto phrase = head_phrase(name);
+  return phrase.empty() ? "" : singular(phrase.back());
+}
+
+bool takes_no_article(std::string_view name) {
+  const auto phrase = head_phrase(name);
+  if (phrase.empty()) return true;
+  return ends_plural(phrase.back()) || contains(kStuff, phrase.back()) ||
+         contains(kStuff, lower(name));
+}
+
+std::string article_for(std::string_view following) {
+  const auto text = lower(following);
+  const auto starts = [&](std::string_view prefix) { return text.starts_with(prefix); };
+  if (std::any_of(std::begin(kAnDespiteLetter), std::end(kAnDespiteLetter), starts)) return "an";
+  if (std::any_of(std::begin(kADespiteLetter), std::end(kADespiteLetter), starts)) return "a";
+  return !text.empty() && std::string_view("aeiou").find(text[0]) != std::string_view::npos ? "an"
+                                                                                            : "a";
+}
+
+std::string with_article(std::string_view name) {
+  if (takes_no_article(name)) return std::string(name);
+  return article_for(name) + " " + std::string(name);
+}
+
+std::string repaired_title(std::string_view title) {
+  std::string spaced;
+  for (const char c : title) spaced += c == '_' || c == '-' || c == '.' || c == '/' ? ' ' : c;
+  auto words = words_of(lower(spaced));
+  const auto is_number = [](const std::string& word) {
+    return std::all_of(word.begin(), word.end(),
+                       [](unsigned char c) { return std::isdigit(c) != 0; });
+  };
+  while (!words.empty() && is_number(words.back())) words.pop_back();
+  if (!words.empty() && (words.front() == "a" || words.front() == "an" || words.front() == "the"))
+    words.erase(words.begin());
+  if (words.empty() || words.size() > 7) return "";
+  std::string result;
+  for (const auto& word : words) {
+    const bool letters = std::all_of(word.begin(), word.end(), [](unsigned char c) {
+      return std::islower(c) != 0 || c == '\'' || c == ',';
+    });
+    if (!letters || word.size() > 14 || contains(kForeign, word)) return "";
+    result += (result.empty() ? "" : " ") + word;
+  }
+  return result.size() < 3 ? "" : result;
+}
+
+}  // namespace sumi
