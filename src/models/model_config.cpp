@@ -3,9 +3,9 @@
 namespace sumi {
 namespace {
 
-template <class Names>
-bool contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+template <class T>
+bool contains(const std::vector<T>& list, const std::type_identity_t<T>& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
 }
 
 void check_foreign(const ForeignKey& rule, const Json& value, const std::string& where) {

@@ -109,8 +109,8 @@ bool all_finite(const Tensor& tensor) {
   return !found;
 }
 
-void bind(Module& module, const StateDict& state, const std::string& where, torch::ScalarType dtype,
-          torch::Device device) {
+void bind_weights(Module& module, const StateDict& state, const std::string& where,
+                  torch::ScalarType dtype, torch::Device device) {
   const auto slots = module.slots();
   std::vector<std::string> missing, unexpected, misshaped;
   std::map<std::string, bool> known;

@@ -67,8 +67,15 @@ class Module {
 /// Error that names its tensor. Trailing axes of length one do not count as a difference of shape
 /// ([C, C] and [C, C, 1, 1]). Tensors that already have the dtype and device are shared, not
 /// copied.
-void bind(Module& module, const StateDict& state, const std::string& where,
-          torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU);
+void bind_weights(Module& module, const StateDict& state, const std::string& where,
+                  torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU);
+
+/// The same under its short name. It takes whatever it is given, because std::bind, which a string
+/// among the arguments brings into the overload set, would otherwise fit better and do nothing.
+template <std::derived_from<Module> Network, class... Rest>
+void bind(Network& module, Rest&&... rest) {
+  bind_weights(module, std::forward<Rest>(rest)...);
+}
 
 /// The parameters by path; the tensors are shared with the module.
 StateDict state_of(const Module& module);
