@@ -74,7 +74,7 @@ std::array<std::uint8_t, 3> with_jitter(Random& random, std::array<std::uint8_t,
   const double brightness = random.between(-10, 10);
   for (auto& channel : colour)
     channel = static_cast<std::uint8_t>(
-        std::clamp(channel + brightness + random.between(-6, 6), 0.0, 255.0));
+        std::clamp(channel + brightness + random.between(-4, 4), 0.0, 255.0));
   return colour;
 }
 

@@ -1,0 +1,103 @@
+#include "data/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace sumi {
+
+Loader::Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start)
+    : source_(std::move(source)), options_(options), start_(start), taken_(start), started_(start) {
+  if (options_.batch_size < 1)
+    throw Error("a batch needs at least one sample", "choose a batch size of 1 or more");
+  if (options_.threads < 1)
+    throw Error("a loader needs at least one thread", "choose 1 thread or more");
+  ring_.resize(static_cast<std::size_t>(std::max(options_.ahead, options_.batch_size)));
+  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  freed_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+Loader::Made Loader::make(std::uint64_t index) const {
+  Made made;
+  try {
+    made.sample = source_(index);
+  } catch (const Error& error) {
+    made.complaint = error.what();
+  } catch (...) {
+    made.failure = std::current_exception();
+  }
+  made.ready = true;
+  return made;
+}
+
+void Loader::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    freed_.wait(lock, [&] { return stopping_ || started_ < taken_ + ring_.size(); });
+    if (stopping_) return;
+    const auto index = started_++;
+    lock.unlock();
+    auto made = make(index);
+    lock.lock();
+    ring_[index % ring_.size()] = std::move(made);
+    made_.notify_one();
+  }
+}
+
+Loader::Made Loader::take() {
+  std::unique_lock lock(mutex_);
+  auto& slot = ring_[taken_ % ring_.size()];
+  made_.wait(lock, [&] { return slot.ready; });
+  Made made = std::move(slot);
+  slot = Made{};
+  ++taken_;
+  lock.unlock();
+  freed_.notify_one();
+  return made;
+}
+
+void Loader::note_damage(std::uint64_t index, const std::string& complaint) {
+  constexpr std::size_t kNamed = 50;
+  ++damage_.count;
+  if (damage_.names.size() < kNamed)
+    damage_.names.push_back(fmt::format("sample {}: {}", index, complaint));
+  const auto seen = static_cast<double>(taken_ - start_);
+  if (damage_.count <= static_cast<std::uint64_t>(std::max(0, options_.tolerated)) ||
+      static_cast<double>(damage_.count) <= options_.max_damaged * seen)
+    return;
+  throw Error(fmt::format("{} of {} samples are damaged, the last: {}", damage_.count,
+                          taken_ - start_, damage_.names.back()),
+              "check the pictures, or fetch the sources again");
+}
+
+SampleBatch Loader::next() {
+  SampleBatch batch;
+  while (batch.samples.size() < static_cast<std::size_t>(options_.batch_size)) {
+    const auto index = taken_;
+    auto made = take();
+    if (made.failure) std::rethrow_exception(made.failure);
+    if (made.sample) {
+      batch.samples.push_back(std::move(*made.sample));
+    } else {
+      note_damage(index, made.complaint);
+    }
+  }
+  batch.next_index = taken_;
+  return batch;
+}
+
+Loader::SampleSource samples_of(const Dataset& dataset) {
+  return [&dataset](std::uint64_t index) { return dataset.at(index); };
+}
+
+}  // namespace sumi

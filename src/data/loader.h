@@ -1,0 +1,86 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace sumi {
+
+struct LoaderOptions {
+  int batch_size = 16;
+  int threads = 1;           ///< makers of samples beside the caller
+  int ahead = 64;            ///< samples made before they are asked for, at least a batch
+  double max_damaged = 0.2;  ///< share of damaged samples above which loading stops
+  int tolerated = 16;        ///< so many damaged samples are never too many
+};
+
+/// Samples in the order of their indices.
+struct SampleBatch {
+  std::vector<Sample> samples;
+  std::uint64_t next_index = 0;  ///< where the following batch starts: all that resume needs
+};
+
+/// Samples that could not be made.
+struct Damage {
+  std::uint64_t count = 0;
+  std::vector<std::string> names;  ///< of the first 50: "sample INDEX: why"
+};
+
+/// Makes batches ahead of their use, in threads of its own. Whatever their number, batches hold the
+/// samples of indices start, start+1, … in order; damaged ones are left out and counted.
+class Loader {
+ public:
+  /// `source` is called from several threads; it throws Error for a damaged sample.
+  using SampleSource = std::function<Sample(std::uint64_t index)>;
+
+  Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start = 0);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Waits for the next whole batch. Throws Error when too many samples are damaged, and rethrows
+  /// what else the source threw.
+  SampleBatch next();
+
+  /// The index the next batch starts at.
+  std::uint64_t position() const { return taken_; }
+  const Damage& damage() const { return damage_; }
+
+ private:
+  struct Made {
+    std::optional<Sample> sample;
+    std::string complaint;
+    std::exception_ptr failure;
+    bool ready = false;
+  };
+
+  Made make(std::uint64_t index) const;
+  void work();
+  Made take();
+  void note_damage(std::uint64_t index, const std::string& complaint);
+
+  SampleSource source_;
+  LoaderOptions options_;
+  std::uint64_t start_ = 0;
+  std::uint64_t taken_ = 0;    ///< first index not yet handed out; only the caller writes it
+  std::uint64_t started_ = 0;  ///< first index no thread has begun
+  bool stopping_ = false;
+  std::vector<Made> ring_;  ///< sample i lies at i mod size
+  Damage damage_;
+  mutable std::mutex mutex_;
+  std::condition_variable made_, freed_;
+  std::vector<std::thread> threads_;
+};
+
+/// A loader's source that draws from a dataset, which must outlive it.
+Loader::SampleSource samples_of(const Dataset& dataset);
+
+}  // namespace sumi
