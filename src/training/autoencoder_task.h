@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "data/dataset.h"
+#include "models/vae.h"
+#include "training/recipe.h"
+#include "training/task.h"
+
+namespace sumi {
+
+/// Smooth absolute error, squared error and edges at three scales, weighted. [N, 3, H, W] each.
+Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
+                           const AutoencoderLossConfig& weights);
+
+/// KL divergence of the Gaussians that `moments` describe from the unit normal, per latent number.
+Tensor kl_loss(const Tensor& moments);
+
+/// Teaches AutoencoderKL to give pictures back (Rombach et al. 2022, section 3.1, without the
+/// adversary). The result: OUTPUT/model/vae, with scaling_factor = 1 / deviation of the latents.
+Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
+                      std::shared_ptr<const Dataset> validation);
+
+/// Opens a vae: `folder` is a training's output, a diffusers folder or the component itself.
+std::shared_ptr<AutoencoderKL> open_autoencoder(const std::filesystem::path& folder);
+
+}  // namespace sumi

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "data/dataset.h"
+#include "diffusion/schedule.h"
+#include "models/configs.h"
+#include "training/trainer.h"
+
+namespace sumi {
+
+/// Weights of the autoencoder's loss terms.
+struct AutoencoderLossConfig {
+  double absolute = 1;
+  double squared = 1;
+  double edges = 1;
+  double kl = 1e-6;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("absolute", self.absolute, "smooth absolute error of the pixels (Charbonnier)");
+    visit("squared", self.squared, "squared error of the pixels");
+    visit("edges", self.edges, "error of the differences between neighbours, at three scales");
+    visit("kl", self.kl, "pull of the latents' distribution towards the unit normal");
+  }
+};
+
+/// How diffusion is taught.
+struct ObjectiveConfig {
+  std::string weighting = "min_snr";
+  double min_snr_gamma = 5;
+  double caption_dropout = 0.1;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("weighting", self.weighting, "of the noise levels: uniform or min_snr");
+    visit("min_snr_gamma", self.min_snr_gamma, "highest weight of min_snr");
+    visit("caption_dropout", self.caption_dropout, "share of samples taught without their caption");
+  }
+};
+
+/// The vocabulary that is learned from the captions.
+struct TokenizerConfig {
+  int vocabulary_size = 2000;
+  int max_length = 32;
+  int captions = 20000;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("vocabulary_size", self.vocabulary_size, "tokens at most, 514 or more");
+    visit("max_length", self.max_length, "tokens of a prompt with start and end");
+    visit("captions", self.captions, "captions it is learned from");
+  }
+};
+
+/// The picture half of the image-text scorer.
+struct ImageTowerConfig {
+  std::vector<int> channels = {32, 64, 128, 192};
+  int embedding = 128;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("channels", self.channels, "channels per level; each level halves the picture");
+    visit("embedding", self.embedding, "width of the space that pictures and prompts share");
+  }
+};
+
+/// A whole training, as JSON. Fields that a task does not use keep their defaults.
+struct Recipe {
+  std::string task;
+  std::string world;
+  std::string autoencoder;
+  std::string init_from;
+  TrainerConfig trainer;
+  VaeConfig vae;
+  UNetConfig unet;
+  ClipTextConfig text_encoder;
+  ImageTowerConfig image_tower;
+  TokenizerConfig tokenizer;
+  ScheduleConfig scheduler;
+  AutoencoderLossConfig autoencoder_loss;
+  ObjectiveConfig objective;
+  int validation_samples = 64;
+  std::vector<std::string> prompts;
+  std::string storage = "fp16";
+  int threads = 0;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("task", self.task, "autoencoder, text_to_image or image_text_scorer");
+    visit("world", self.world, "file that says which pictures; relative to the recipe");
+    visit("autoencoder", self.autoencoder,
+          "text_to_image: output folder of an autoencoder's training, or a diffusers folder; "
+          "relative to this training's output folder");
+    visit("init_from", self.init_from, "diffusers folder to start from instead of random weights");
+    visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
+    visit("vae", self.vae, "the autoencoder to train");
+    visit("unet", self.unet, "the diffusion network to train");
+    visit("text_encoder", self.text_encoder, "the text tower; its vocabulary is the tokenizer's");
+    visit("image_tower", self.image_tower, "the picture tower of the scorer");
+    visit("tokenizer", self.tokenizer, "the vocabulary learned from the captions");
+    visit("scheduler", self.scheduler, "the forward process, and what the network predicts");
+    visit("autoencoder_loss", self.autoencoder_loss, "weights of the autoencoder's loss");
+    visit("objective", self.objective, "how diffusion is taught");
+    visit("validation_samples", self.validation_samples, "samples that each validation looks at");
+    visit("prompts", self.prompts, "prompts of the validation pictures");
+    visit("storage", self.storage, "numbers of the written model: fp16 or fp32");
+    visit("threads", self.threads, "compute threads; 0: all cores");
+  }
+};
+
+/// Reads a recipe; `world` becomes a path that can be opened from here. Throws Error naming the
+/// file and the field.
+Recipe read_recipe(const std::filesystem::path& file);
+
+/// Throws Error when a value makes no sense by itself or with the others.
+void check(const Recipe& recipe);
+
+}  // namespace sumi

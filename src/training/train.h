@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "core/progress.h"
+#include "core/runtime.h"
+#include "media/image.h"
+#include "training/recipe.h"
+#include "training/trainer.h"
+
+namespace sumi {
+
+/// Makes pictures with the diffusers folder at `model`, one for each prompt, always with the same
+/// noise; called between two updates. How they are sampled is the caller's choice.
+using PictureMaker = std::function<std::vector<Image>(const std::filesystem::path& model,
+                                                      const std::vector<std::string>& prompts)>;
+
+struct TrainCallbacks {
+  ProgressSink progress;
+  PictureMaker pictures;  ///< text_to_image's validation; empty: none are made
+};
+
+/// Carries out a recipe in `output`, going on by itself from the snapshots there. Leaves
+/// `output`/model (diffusers layout), recipe.json, log.jsonl, loss.png, loss.svg and
+/// validation.png. Throws Error for what does not fit or fails; on runtime.cancel saves, then
+/// throws Cancelled.
+TrainingSummary train(const Recipe& recipe, const std::filesystem::path& output,
+                      const Runtime& runtime, const TrainCallbacks& callbacks = {});
+
+}  // namespace sumi
