@@ -33,8 +33,7 @@ Tensor batched_attention(const Tensor& q, const Tensor& k, const Tensor& v, std:
     return split_heads(x, heads).reshape({batch * heads, x.size(1), width});
   };
   const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-  auto scores = at::baddbmm(at::empty({1, 1, 1}, q.options()), merged(q), merged(k).transpose(1, 2),
-                            /*beta=*/0, scale);
+  auto scores = at::bmm(merged(q * scale), merged(k).transpose(1, 2));
   if (options.causal) scores = scores + causal_mask(0, queries, keys, q);
   if (options.mask.defined())
     scores = (scores.view({batch, heads, queries, keys}) + options.mask).view_as(scores);
