@@ -38,6 +38,19 @@ void field_names(const T& config, std::vector<std::string>& known,
   });
 }
 
+/// Lists of numbers that `json` leaves out get one default per block.
+template <Config T>
+void fit_default_lists(const Json& json, T& config, std::size_t length) {
+  T::fields(config, [&](const char* name, auto& value, const char*) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (config_detail::IsVector<Value>::value) {
+      if constexpr (std::is_arithmetic_v<typename Value::value_type>) {
+        if (!json.contains(name) && value.size() != length) value = Value(length, Value(value)[0]);
+      }
+    }
+  });
+}
+
 }  // namespace model_config_detail
 
 /// Reads a published config.json into T, a Config with `static std::vector<ForeignKey> foreign()`
@@ -51,8 +64,10 @@ T read_model_config(const Json& published, const std::string& where) {
                           published["block_out_channels"].is_array();
   const std::size_t list_length =
       has_blocks ? published["block_out_channels"].size() : T::default_list_length;
-  from_json(normalise_model_config(published, known, lists, list_length, T::foreign(), where),
-            config, where);
+  const auto ours =
+      normalise_model_config(published, known, lists, list_length, T::foreign(), where);
+  model_config_detail::fit_default_lists(ours, config, list_length);
+  from_json(ours, config, where);
   config.check(where);
   return config;
 }

@@ -47,6 +47,11 @@ Tensor timestep_embedding(const Tensor& timesteps, std::int64_t width, bool cosi
                        : at::cat({at::sin(angles), at::cos(angles)}, 1);
 }
 
+Tensor guidance_embedding(const Tensor& scale_minus_one, std::int64_t width) {
+  return timestep_embedding(scale_minus_one * 1000, width, /*cosines_first=*/false,
+                            /*freq_shift=*/1);
+}
+
 UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index) {
   const auto out = c.block_out_channels[index];
   for (int layer = 0; layer < c.layers_per_block[index]; ++layer) {

@@ -15,6 +15,10 @@ namespace sumi {
 Tensor timestep_embedding(const Tensor& timesteps, std::int64_t width, bool cosines_first,
                           double freq_shift, double max_period = 10000);
 
+/// The input of networks distilled with guidance (Meng et al. 2023; LCM): the guidance scale minus
+/// one as sinusoids. scale: [N] -> [N, width].
+Tensor guidance_embedding(const Tensor& scale_minus_one, std::int64_t width);
+
 /// One resolution on the way down: residual blocks, each followed by attention where there is one;
 /// every output is kept for the way up.
 class UNetDownBlock : public Module {

@@ -89,6 +89,9 @@ void check_unet(const fs::path& folder, const StateDict& golden, Comparison& com
   const auto& times = golden.at("unet/timesteps");
   const auto condition =
       has(golden, "unet/timestep_cond") ? golden.at("unet/timestep_cond") : Tensor();
+  if (has(golden, "unet/w"))
+    compare.expect("unet/timestep_cond", guidance_embedding(golden.at("unet/w"), condition.size(1)),
+                   condition);
   std::set<std::string> parts_seen;
   for (std::int64_t i = 0; i < times.size(0); ++i) {
     const auto at = fmt::format("unet/at_t{}/", times[i].item<float>());
