@@ -95,17 +95,21 @@ WeightFile read_mapped(const MappedFile& mapped) {
   WeightFile file = read_weights(mapped.bytes(), mapped.path().string());
   // What had to be copied out of the mapping comes with an owner of its own.
   using Owner = std::shared_ptr<const void>;
-  file.owner = file.owner ? std::make_shared<std::pair<Owner, Owner>>(file.owner, mapped.owner()) : mapped.owner();
+  file.owner = file.owner ? std::make_shared<std::pair<Owner, Owner>>(file.owner, mapped.owner())
+                          : mapped.owner();
   return file;
 }
 
 }  // namespace
 
-WeightFile open_single_weight_file(const std::filesystem::path& path) { return read_mapped(MappedFile(path)); }
+WeightFile open_single_weight_file(const std::filesystem::path& path) {
+  return read_mapped(MappedFile(path));
+}
 
 WeightFile open_weight_file(const std::filesystem::path& path) {
   const MappedFile mapped(path);
-  if (format_of(mapped.bytes()) == Format::index) return open_sharded(path, as_text(mapped.bytes()));
+  if (format_of(mapped.bytes()) == Format::index)
+    return open_sharded(path, as_text(mapped.bytes()));
   return read_mapped(mapped);
 }
 
