@@ -56,6 +56,23 @@ Json published(const ScheduleConfig& config) {
           {"steps_offset", 1}};
 }
 
+void read_component(const fs::path& folder, const std::string& file, Module& module) {
+  bind(module, load_state_dict(folder / file), (folder / file).string());
+}
+
+Json model_index() {
+  return {{"_class_name", "StableDiffusionPipeline"},
+          {"_diffusers_version", "0.21.0"},
+          {"feature_extractor", {nullptr, nullptr}},
+          {"requires_safety_checker", false},
+          {"safety_checker", {nullptr, nullptr}},
+          {"scheduler", {"diffusers", "DDIMScheduler"}},
+          {"text_encoder", {"transformers", "CLIPTextModel"}},
+          {"tokenizer", {"transformers", "CLIPTokenizer"}},
+          {"unet", {"diffusers", "UNet2DConditionModel"}},
+          {"vae", {"diffusers", "AutoencoderKL"}}};
+}
+
 void make_folder(const fs::path& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);

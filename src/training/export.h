@@ -23,6 +23,12 @@ Json published(const ScheduleConfig& config);
 void write_component(const std::filesystem::path& folder, const std::string& file,
                      const Module& module, const Json& config, const std::string& storage);
 
+/// Binds the weights of a component's folder to a module; throws Error naming the file.
+void read_component(const std::filesystem::path& folder, const std::string& file, Module& module);
+
+/// model_index.json of a Stable Diffusion folder.
+Json model_index();
+
 /// Creates a folder and its parents; throws Error naming it.
 void make_folder(const std::filesystem::path& folder);
 

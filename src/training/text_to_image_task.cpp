@@ -1,0 +1,150 @@
+#include "training/text_to_image_task.h"
+
+#include <c10/core/GradMode.h>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "models/clip_text.h"
+#include "models/unet.h"
+#include "training/autoencoder_task.h"
+#include "training/export.h"
+#include "training/objective.h"
+#include "training/prompts.h"
+#include "training/randomness.h"
+#include "training/samples.h"
+
+namespace sumi {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kValidationBatch = 32;
+constexpr int kShownPrompts = 16;
+constexpr const char* kDiffusersWeights = "diffusion_pytorch_model.safetensors";
+constexpr const char* kTransformersWeights = "model.safetensors";
+
+/// The parts of a text-to-image model in training.
+struct Parts {
+  ClipTokenizer tokenizer;
+  std::shared_ptr<const AutoencoderKL> autoencoder;  ///< frozen
+  ClipTextModel text;
+  UNet unet;
+  Objective objective;
+};
+
+std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
+                                  const fs::path& output) {
+  const bool fresh = recipe.init_from.empty();
+  const fs::path start = fresh ? fs::path() : output / recipe.init_from;
+  const auto tokenizer =
+      fresh ? learned_tokenizer(recipe.tokenizer, dataset, output / "model" / "tokenizer")
+            : copied_tokenizer(start / "tokenizer", output / "model" / "tokenizer");
+  auto autoencoder =
+      open_autoencoder(recipe.autoencoder.empty() ? start : output / recipe.autoencoder);
+  auto parts = std::make_shared<Parts>(
+      Parts{tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
+            UNet(recipe.unet), Objective(recipe.scheduler, recipe.objective)});
+  if (fresh) {
+    initialise(parts->text, mix_seed(recipe.trainer.seed, 1));
+    initialise(parts->unet, mix_seed(recipe.trainer.seed, 2));
+  } else {
+    read_component(start / "text_encoder", kTransformersWeights, parts->text);
+    read_component(start / "unet", kDiffusersWeights, parts->unet);
+  }
+  const int channels = autoencoder->config().latent_channels;
+  if (recipe.unet.in_channels != channels || recipe.unet.out_channels != channels)
+    throw Error(
+        fmt::format("unet.in_channels: the autoencoder's latents have {} channels", channels),
+        "give unet.in_channels and unet.out_channels that number");
+  return parts;
+}
+
+/// The latents that diffusion sees, of unit deviation. No gradient.
+Tensor latents_of(const Parts& parts, const Tensor& pictures) {
+  const c10::NoGradGuard no_grad;
+  const VaeConfig& config = parts.autoencoder->config();
+  const Tensor mean = mean_of_moments(parts.autoencoder->encode_moments(pictures));
+  return (mean - config.shift_factor) * config.scaling_factor;
+}
+
+Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
+  const Tensor clean = latents_of(parts, batch.pictures);
+  const Tensor noise =
+      at::randn(clean.sizes(), generator_of(mix_seed(seed, 1)), torch::TensorOptions());
+  const Tensor timesteps =
+      stratified_timesteps(parts.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
+  const Tensor context = parts.text.forward(ids_of(batch.captions, parts.tokenizer)).last_hidden;
+  const Network network = [&](const Tensor& input, const Tensor& time) {
+    return parts.unet.forward(input, time, context);
+  };
+  return diffusion_loss(parts.objective, network, clean, noise, timesteps);
+}
+
+/// Empties a share of the captions: guidance needs a network that also knows no prompt.
+void drop_captions(Batch& batch, double share, std::uint64_t seed) {
+  for (std::size_t i = 0; i < batch.captions.size(); ++i) {
+    const double u = static_cast<double>(mix_seed(seed, i) >> 11) * 0x1p-53;
+    if (u < share) batch.captions[i].clear();
+  }
+}
+
+void write_model(const Parts& parts, const std::string& storage, const ScheduleConfig& schedule,
+                 const fs::path& folder) {
+  write_component(folder / "unet", kDiffusersWeights, parts.unet, published(parts.unet.config()),
+                  storage);
+  write_component(folder / "text_encoder", kTransformersWeights, parts.text,
+                  published(parts.text.config(), parts.tokenizer.start_id()), storage);
+  write_component(folder / "vae", kDiffusersWeights, *parts.autoencoder,
+                  published(parts.autoencoder->config()), storage);
+  make_folder(folder / "scheduler");
+  write_file(folder / "scheduler" / "scheduler_config.json", published(schedule).dump(2) + "\n");
+  write_file(folder / "model_index.json", model_index().dump(2) + "\n");
+}
+
+std::vector<std::string> shown_prompts(const Recipe& recipe, const Dataset& validation) {
+  std::vector<std::string> prompts = recipe.prompts;
+  for (int i = 0; recipe.prompts.empty() && i < kShownPrompts; ++i)
+    prompts.push_back(validation.caption_at(static_cast<std::uint64_t>(i)));
+  return prompts;
+}
+
+}  // namespace
+
+Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
+                        std::shared_ptr<const Dataset> validation, const fs::path& output,
+                        const PictureMaker& pictures) {
+  const auto parts = make_parts(recipe, *training, output);
+  const auto reader = std::make_shared<BatchReader>(training);
+  Task task;
+  task.name = "text_to_image";
+  for (const auto& [name, slot] : parts->unet.parameters())
+    task.parameters.emplace_back("unet." + name, slot);
+  for (const auto& [name, slot] : parts->text.parameters())
+    task.parameters.emplace_back("text_encoder." + name, slot);
+  task.loss = [=, dropout = recipe.objective.caption_dropout](const Draw& draw) {
+    Batch batch = reader->read(draw.first, draw.count);
+    drop_captions(batch, dropout, mix_seed(draw.seed, 0));
+    return Loss{loss_of(*parts, batch, draw.seed), {}};
+  };
+  task.validation_loss = [=, samples = recipe.validation_samples] {
+    double sum = 0;
+    int done = 0;
+    for (; done < samples; done += kValidationBatch)
+      sum += loss_of(*parts, read_batch(*validation, done, kValidationBatch),
+                     mix_seed(0, static_cast<std::uint64_t>(done)))
+                 .item<double>();
+    return sum * kValidationBatch / done;
+  };
+  task.write_result = [=, storage = recipe.storage,
+                       schedule = recipe.scheduler](const fs::path& to) {
+    write_model(*parts, storage, schedule, to / "model");
+  };
+  if (!pictures) return task;
+  task.validation_panel = [=, write = task.write_result] {
+    const auto prompts = shown_prompts(recipe, *validation);
+    write(output);
+    return Panel{pictures(output / "model", prompts), prompts, 0};
+  };
+  return task;
+}
+
+}  // namespace sumi
