@@ -1,0 +1,102 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "cli/command.h"
+#include "cli/output_path.h"
+#include "core/paths.h"
+
+namespace sumi {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kMostThreads = 1024;
+
+void check_file(const char* option, const std::string& file) {
+  if (file.empty() || fs::is_regular_file(file)) return;
+  throw Error(fmt::format("{}: there is no file {}", option, file), "check the name");
+}
+
+void check_machine(const MachineOptions& machine) {
+  if (machine.threads < 0 || machine.threads > kMostThreads)
+    throw Error(fmt::format("--threads is {}", machine.threads),
+                fmt::format("give a number from 0 to {}; 0 uses every core", kMostThreads));
+  const auto& device = machine.device;
+  const bool numbered = device.starts_with("cuda:") && device.size() > 5 &&
+                        std::all_of(device.begin() + 5, device.end(),
+                                    [](unsigned char c) { return std::isdigit(c) != 0; });
+  if (device != "cpu" && device != "cuda" && !numbered)
+    throw Error(fmt::format("--device is \"{}\"", device), "give cpu, cuda or cuda:N");
+}
+
+void check_quality(const OutputOptions& output) {
+  if (output.quality < 1 || output.quality > 100)
+    throw Error(fmt::format("--quality is {}", output.quality), "give a number from 1 to 100");
+}
+
+template <std::size_t N>
+void check_word(const char* option, const std::string& value, const char* const (&words)[N]) {
+  if (std::find(std::begin(words), std::end(words), value) != std::end(words)) return;
+  throw Error(fmt::format("{} is \"{}\"", option, value),
+              fmt::format("choose one of: {}", fmt::join(words, ", ")));
+}
+
+}  // namespace
+
+fs::path find_model(const std::string& name) {
+  if (fs::exists(name)) return name;
+  const bool plain_name = name.find('/') == std::string::npos;
+  if (plain_name && name == "default") return resource("models/default");
+  throw Error(fmt::format("there is no model {}", name),
+              "give a checkpoint file or a diffusers folder, or leave --model out for Sumi's own");
+}
+
+void check(const GenerateCommand& command) {
+  check(command.request);
+  check_machine(command.machine);
+  check_quality(command.output);
+  check_file("--prompts", command.prompts);
+  check_file("--image", command.request.image);
+  check_file("--mask", command.request.mask);
+  find_model(command.request.model);
+  if (!command.request.vae.empty()) find_model(command.request.vae);
+  check_output(command.output.output);
+}
+
+void check(const ReplayCommand& command) {
+  check_machine(command.machine);
+  check_quality(command.output);
+  check_file("replay", command.file);
+  check_output(command.output.output);
+}
+
+void check(const ConvertCommand& command) {
+  static constexpr const char* kTypes[] = {"keep", "f32", "f16", "bf16"};
+  static constexpr const char* kLayouts[] = {"auto", "diffusers", "single"};
+  check_machine(command.machine);
+  check_word("--to", command.to, kTypes);
+  check_word("--layout", command.layout, kLayouts);
+  find_model(command.source);
+  if (fs::exists(command.target))
+    throw Error(fmt::format("{} is already there", command.target),
+                "choose another name, or remove it first");
+  auto target = command.target;
+  while (target.size() > 1 && target.ends_with('/')) target.pop_back();
+  check_writable(target);
+}
+
+void check(const TrainCommand& command) {
+  check_machine(command.machine);
+  check_file("train", command.recipe);
+}
+
+void check(const BenchCommand& command) {
+  static constexpr const char* kSuites[] = {"base"};
+  check_machine(command.machine);
+  check_word("--suite", command.suite, kSuites);
+  if (command.repeats < 1 || command.repeats > 1000)
+    throw Error(fmt::format("--repeats is {}", command.repeats), "give a number from 1 to 1000");
+}
+
+}  // namespace sumi

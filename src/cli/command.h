@@ -1,0 +1,191 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/config.h"
+#include "pipelines/request.h"
+
+// What can be asked for on the command line, as values. Both programs read the same ones.
+
+namespace sumi {
+
+/// How to compute and how much to say.
+struct MachineOptions {
+  std::string device = "cpu";
+  int threads = 0;
+  bool verbose = false;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("device", self.device, "where to compute: cpu, cuda or cuda:1");
+    visit("threads", self.threads, "compute threads, e.g. 2; 0 uses every core this process has");
+    visit("verbose", self.verbose, "say more about what is done, on stderr");
+    visit("json", self.json, "one JSON object on stdout, for programs; nothing else is printed");
+  }
+};
+
+/// Where pictures go.
+struct OutputOptions {
+  std::string output;
+  int quality = 95;
+  bool lossless = false;
+  bool preview = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output,
+          "file to write, e.g. apple.png, apple.jpg or apple.webp (several pictures get their seed "
+          "added), or a folder ending in /; default sumi-SEED.png");
+    visit("quality", self.quality, "JPEG and WebP quality, 1 to 100, e.g. 90");
+    visit("lossless", self.lossless, "WebP without loss");
+    visit("preview", self.preview,
+          "watch the picture emerge in the terminal, where it can show pictures");
+  }
+};
+
+struct GenerateCommand {
+  static constexpr bool needs_engine = true;
+  GenerateRequest request;
+  std::string prompts;  ///< a file with one prompt a line; empty: request.prompt
+  OutputOptions output;
+  MachineOptions machine;
+};
+
+struct ReplayCommand {
+  static constexpr bool needs_engine = true;
+  std::string file;
+  OutputOptions output;
+  MachineOptions machine;
+};
+
+struct ConvertCommand {
+  static constexpr bool needs_engine = true;
+  std::string source;
+  std::string target;
+  std::string to = "keep";
+  std::string layout = "auto";
+  MachineOptions machine;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("to", self.to, "numbers of the result: f32, f16, bf16, or keep as they are");
+    visit(
+        "layout", self.layout,
+        "diffusers (a folder) or single (one file); auto: single when TARGET ends in .safetensors");
+  }
+};
+
+struct TrainCommand {
+  static constexpr bool needs_engine = true;
+  std::string recipe;
+  std::string output;
+  MachineOptions machine;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output,
+          "folder of the run, e.g. out/apple; a run found there goes on; default out/RECIPE");
+  }
+};
+
+struct BenchCommand {
+  static constexpr bool needs_engine = true;
+  std::string suite = "base";
+  std::vector<std::string> only;
+  int repeats = 3;
+  MachineOptions machine;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("suite", self.suite, "which measurements: base");
+    visit("only", self.only, "one measurement by its key, e.g. load_2gb; may be given again");
+    visit("repeats", self.repeats, "runs of which the median is taken, e.g. 5");
+  }
+};
+
+struct InfoCommand {
+  static constexpr bool needs_engine = false;
+  std::string file;
+  bool json = false;
+};
+
+struct DoctorCommand {
+  static constexpr bool needs_engine = false;
+  bool json = false;
+};
+
+struct InspectCommand {
+  static constexpr bool needs_engine = false;
+  std::string path;
+  bool tensors = false;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("tensors", self.tensors, "list every tensor with dtype and shape");
+  }
+};
+
+struct DataListCommand {
+  static constexpr bool needs_engine = false;
+  bool json = false;
+};
+
+struct DataFetchCommand {
+  static constexpr bool needs_engine = false;
+  std::vector<std::string> names;
+  bool json = false;
+};
+
+struct DataSheetCommand {
+  static constexpr bool needs_engine = false;
+  std::string world;
+  std::string output = "sheet.png";
+  int count = 64;
+  std::int64_t seed = 0;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output, "file to write, e.g. sheet.png");
+    visit("count", self.count, "how many samples, e.g. 64");
+    visit("seed", self.seed, "which samples, e.g. 0");
+  }
+};
+
+/// Text asked for by --help or --version.
+struct ShowCommand {
+  static constexpr bool needs_engine = false;
+  std::string text;
+};
+
+/// Versions of the engine's libraries, as `sumi-engine --version` tells them.
+struct VersionCommand {
+  static constexpr bool needs_engine = false;
+  bool json = false;
+};
+
+using Command = std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand,
+                             ConvertCommand, TrainCommand, BenchCommand, InfoCommand, DoctorCommand,
+                             InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand>;
+
+/// Reads the arguments after the program's name. Throws Error for what cannot be understood:
+/// unknown options (with the nearest known one), values that are no numbers, missing arguments.
+Command parse_command_line(const std::vector<std::string>& arguments);
+
+/// What can be checked without a model: ranges, files that must exist, outputs that can be written.
+/// Throws Error.
+void check(const GenerateCommand& command);
+void check(const ReplayCommand& command);
+void check(const ConvertCommand& command);
+void check(const TrainCommand& command);
+void check(const BenchCommand& command);
+
+/// Where a folder or file given as a model lies: "default" and names under models/ are Sumi's own.
+/// Throws Error when there is none.
+std::filesystem::path find_model(const std::string& name);
+
+}  // namespace sumi

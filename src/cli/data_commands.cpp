@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include "cli/output_path.h"
+#include "cli/plain_commands.h"
+#include "core/paths.h"
+#include "core/progress.h"
+#include "data/dataset.h"
+#include "data/sources.h"
+#include "media/contact_sheet.h"
+
+namespace sumi {
+namespace {
+
+constexpr int kMostSamples = 1024;
+
+Json describe(const Source& source, const std::filesystem::path& cache) {
+  return {{"name", source.id},
+          {"package", source.package},
+          {"version", source.version},
+          {"style", source.style},
+          {"licence", source.licence},
+          {"author", source.author},
+          {"url", source.url},
+          {"fetched", is_fetched(source, cache)},
+          {"folder", source_folder(source, cache).string()}};
+}
+
+}  // namespace
+
+int run(const DataListCommand& command) {
+  const auto cache = cache_directory();
+  Json list = Json::array();
+  for (const auto& source : sources()) list.push_back(describe(source, cache));
+  if (command.json) {
+    print_json({{"sources", list}});
+    return 0;
+  }
+  fmt::print("{:<20}{:<9}{:<16}{:<26}{}\n", "NAME", "FETCHED", "LICENCE", "STYLE", "PACKAGE");
+  for (const auto& source : sources())
+    fmt::print("{:<20}{:<9}{:<16}{:<26}{} {}\n", source.id,
+               is_fetched(source, cache) ? "yes" : "no", source.licence, source.style,
+               source.package, source.version);
+  return 0;
+}
+
+int run(const DataFetchCommand& command) {
+  for (const auto& name : command.names) find_source(name);  // all names before the first download
+  const auto cache = cache_directory();
+  const auto progress = command.json ? ProgressSink() : terminal_progress("file");
+  Json folders = Json::object();
+  for (const auto& name : command.names) {
+    const auto folder = fetch(find_source(name), cache, progress);
+    folders[name] = folder.string();
+    if (!command.json) fmt::print("{} is in {}\n", name, folder.string());
+  }
+  if (command.json) print_json({{"folders", folders}});
+  return 0;
+}
+
+int run(const DataSheetCommand& command) {
+  if (command.count < 1 || command.count > kMostSamples)
+    throw Error(fmt::format("--count is {}", command.count),
+                fmt::format("give a number from 1 to {}", kMostSamples));
+  if (command.seed < 0) throw Error("--seed is negative", "give a number from 0 on");
+  check_output(command.output);
+  const Dataset dataset(read_dataset_config(command.world), cache_directory(),
+                        command.json ? ProgressSink() : terminal_progress("picture"));
+  std::vector<Image> pictures;
+  std::vector<std::string> captions;
+  for (int i = 0; i < command.count; ++i) {
+    auto sample = dataset.at(static_cast<std::uint64_t>(command.seed) + static_cast<unsigned>(i));
+    pictures.push_back(std::move(sample.picture));
+    captions.push_back(std::move(sample.caption));
+  }
+  save_image(command.output, contact_sheet(pictures, captions));
+  if (command.json)
+    print_json({{"file", command.output},
+                {"captions", captions},
+                {"rows", dataset.rows().size()},
+                {"concepts", dataset.concepts().size()},
+                {"damaged", dataset.damaged()}});
+  else
+    fmt::print("{}: {} samples of {} things in {} pictures\n", command.output, command.count,
+               dataset.concepts().size(), dataset.rows().size());
+  return 0;
+}
+
+}  // namespace sumi

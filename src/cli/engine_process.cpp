@@ -1,0 +1,43 @@
+#include "cli/engine_process.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/error.h"
+#include "core/paths.h"
+#include "data/process.h"
+
+namespace sumi {
+namespace fs = std::filesystem;
+
+fs::path engine_program() {
+  const auto program = executable_directory() / "sumi-engine";
+  if (access(program.c_str(), X_OK) == 0) return program;
+  throw Error(fmt::format("{} is missing, which does the computing", program.string()),
+              "build it: scripts/build sumi-engine");
+}
+
+void become_engine(const std::vector<std::string>& arguments) {
+  const auto program = engine_program().string();
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+  throw Error(fmt::format("{} cannot be started: {}", program, std::strerror(errno)),
+              "build it again: scripts/build sumi-engine");
+}
+
+Json engine_versions() {
+  const auto program = engine_program().string();
+  const auto result = run_program({program, "--version", "--json"}, fs::current_path());
+  if (result.exit_code != 0)
+    throw Error(fmt::format("{} does not start: {}", program,
+                            result.output.substr(0, result.output.find('\n'))),
+                "run scripts/setup, then scripts/build sumi-engine");
+  return parse_json(result.output, program);
+}
+
+}  // namespace sumi

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/json.h"
+
+namespace sumi {
+
+/// `sumi-engine` beside the running program. Throws Error when it is missing.
+std::filesystem::path engine_program();
+
+/// Becomes the engine with the same arguments; returns only by throwing Error.
+[[noreturn]] void become_engine(const std::vector<std::string>& arguments);
+
+/// What `sumi-engine --version --json` says: sumi, libtorch, onednn, openblas, cuda. Throws Error
+/// when the engine is missing or does not start.
+Json engine_versions();
+
+}  // namespace sumi

@@ -1,0 +1,70 @@
+#include "cli/option_table.h"
+
+namespace sumi {
+namespace {
+
+constexpr OptionRow kRows[] = {
+    {"prompt", "-p", "TEXT", "Picture"},
+    {"negative_prompt", "-n", "TEXT", "Picture"},
+    {"model", "-m", "MODEL", "Picture"},
+    {"width", "-W", "PIXELS", "Picture"},
+    {"height", "-H", "PIXELS", "Picture"},
+    {"seed", "-S", "N", "Picture"},
+    {"count", "-c", "N", "Picture"},
+    {"batch_size", "-b", "N", "Picture"},
+    {"prompt_style", "", "NAME", "Picture"},
+    {"clip_skip", "", "N", "Picture"},
+    {"vae", "", "MODEL", "Picture"},
+
+    {"steps", "-s", "N", "Sampling"},
+    {"sampler", "", "NAME", "Sampling"},
+    {"spacing", "--scheduler", "NAME", "Sampling"},
+    {"prediction_type", "", "NAME", "Sampling"},
+    {"eta", "", "X", "Sampling"},
+    {"guidance_scale", "-g,--cfg-scale", "X", "Sampling"},
+    {"guidance_rescale", "", "X", "Sampling"},
+    {"guidance_start", "", "X", "Sampling"},
+    {"guidance_end", "", "X", "Sampling"},
+    {"rng", "", "NAME", "Sampling"},
+
+    {"image", "-i", "FILE", "Editing"},
+    {"strength", "", "X", "Editing"},
+    {"mask", "", "FILE", "Editing"},
+    {"mask_blur", "", "PIXELS", "Editing"},
+    {"image_guidance_scale", "", "X", "Editing"},
+    {"hires_scale", "", "X", "Editing"},
+    {"hires_steps", "", "N", "Editing"},
+    {"hires_strength", "", "X", "Editing"},
+    {"hires_upscaler", "", "NAME", "Editing"},
+
+    {"output", "-o", "FILE", "Output"},
+    {"quality", "-q", "N", "Output"},
+    {"lossless", "", "", "Output"},
+    {"preview", "", "", "Output"},
+
+    {"device", "", "NAME", "Machine"},
+    {"threads", "-t", "N", "Machine"},
+    {"vae_tiling", "", "NAME", "Machine"},
+    {"vae_tile", "", "PIXELS", "Machine"},
+    {"verbose", "-v", "", "Machine"},
+    {"json", "", "", "Machine"},
+
+    {"to", "", "TYPE", "Options"},
+    {"layout", "", "NAME", "Options"},
+    {"suite", "", "NAME", "Options"},
+    {"only", "", "KEY", "Options"},
+    {"repeats", "", "N", "Options"},
+    {"tensors", "", "", "Options"},
+};
+
+constexpr OptionRow kUnlisted = {"", "", "VALUE", "Other"};
+
+}  // namespace
+
+const OptionRow& option_row(std::string_view field) {
+  for (const auto& row : kRows)
+    if (row.field == field) return row;
+  return kUnlisted;
+}
+
+}  // namespace sumi
