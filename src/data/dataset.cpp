@@ -41,7 +41,7 @@ std::vector<Row> all_rows(const DatasetConfig& config, const fs::path& cache,
     add(manifest(source, cache, sink), source.weight);
   }
   for (const auto& folder : config.folders)
-    add(folder_manifest(folder.path, folder.style), folder.weight);
+    add(folder_manifest(folder.path, folder.style, folder.cut_outs), folder.weight);
   return rows;
 }
 

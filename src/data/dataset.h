@@ -20,12 +20,14 @@ namespace sumi {
 struct FolderConfig {
   std::string path;
   std::string style;
+  bool cut_outs = false;
   double weight = 1;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("path", self.path, "folder with pictures and NAME.txt captions");
-    visit("style", self.style, "words for the look of pictures that have no caption of their own");
+    visit("style", self.style, "words for the look of cut-outs");
+    visit("cut_outs", self.cut_outs, "things on transparency, to be put on grounds");
     visit("weight", self.weight, "how often it is drawn, relative to the other sources");
   }
 };

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Part of the file name, so that changed rules make the manifest again.
-constexpr int kManifestVersion = 3;
+constexpr int kManifestVersion = 4;
 
 /// One emoji: its names and where it belongs.
 struct Emoji {
@@ -41,6 +41,11 @@ std::string normal_code(std::string_view code) {
   return result;
 }
 
+/// Letters of the alphabet as emoji and tones without a thing.
+bool is_junk(const Emoji& emoji) {
+  return emoji.group == "component" || emoji.label.starts_with("regional indicator");
+}
+
 /// Emoji by normal code, without the skin-tone repeats, in the order of the list.
 std::vector<std::pair<std::string, Emoji>> read_emoji(const fs::path& cache) {
   const auto folder = source_folder(find_source("emojibase"), cache) / "package";
@@ -58,6 +63,7 @@ std::vector<std::pair<std::string, Emoji>> read_emoji(const fs::path& cache) {
       for (const auto& tag : entry["tags"]) emoji.tags.push_back(tag.get<std::string>());
     emoji.group = named("groups", entry, "group");
     emoji.subgroup = named("subgroups", entry, "subgroup");
+    if (is_junk(emoji)) continue;
     result.emplace_back(normal_code(entry.at("hexcode").get<std::string>()), std::move(emoji));
   }
   return result;
@@ -82,17 +88,26 @@ double weight_of_group(std::string_view group) {
   return 1;
 }
 
-/// "flag: France" -> "flag of France"; the rest by plain_name().
+/// "flag: France" -> "flag of France", "family: man, boy" -> "family with man, boy"; the rest by
+/// plain_name().
 std::string name_of(const Emoji& emoji) {
   if (emoji.label.starts_with("flag: ")) return "flag of " + emoji.label.substr(6);
-  return plain_name(emoji.label);
+  auto name = plain_name(emoji.label);
+  if (const auto colon = name.find(": "); colon != name.npos) name.replace(colon, 1, " with");
+  return name;
+}
+
+bool is_word(std::string_view text) {
+  return text.size() > 2 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalpha(c) != 0 || c == ' ' || c == '-';
+         });
 }
 
 Row emoji_row(const Source& source, const std::string& code, const Emoji& emoji) {
   Row row = row_for(source, code);
   row.name = name_of(emoji);
   for (const auto& tag : emoji.tags)
-    if (tag != row.name && tag.size() > 2 && row.tags.size() < 8) row.tags.push_back(tag);
+    if (tag != row.name && is_word(tag) && row.tags.size() < 8) row.tags.push_back(tag);
   row.group = emoji.group;
   row.subgroup = emoji.subgroup;
   row.weight = weight_of_group(emoji.group);
@@ -172,16 +187,16 @@ Row clip_art_row(const Source& source, const fs::path& folder, const fs::path& f
   row.file = relative.string();
   const auto svg = read_text_file(file, 4u << 20);
   std::size_t at = 0;
-  row.name = repaired_title(element_text(svg, "dc:title", at));
+  if (at = svg.find("<dc:creator>"); at != svg.npos)
+    if (auto author = element_text(svg, "dc:title", at); author.size() > 2) row.author = author;
+  at = 0;
+  row.name = repaired_title(element_text(svg, "dc:title", at), row.author);
   at = 0;
   for (auto tag = element_text(svg, "rdf:li", at); !tag.empty() && row.tags.size() < 8;
        tag = element_text(svg, "rdf:li", at)) {
-    const auto word = repaired_title(tag);
-    if (!word.empty() && word != row.name && word != "unsorted") row.tags.push_back(word);
-  }
-  if (at = svg.find("<dc:creator>"); at != svg.npos) {
-    const auto author = element_text(svg, "dc:title", at);
-    if (author.size() > 2) row.author = author;
+    const auto word = repaired_title(tag, row.author);
+    const bool says_something = word != row.name && word != "unsorted" && word != "hash";
+    if (!word.empty() && says_something) row.tags.push_back(word);
   }
   row.group = "clip-art";
   row.subgroup = relative.parent_path().filename().string();
@@ -191,6 +206,8 @@ Row clip_art_row(const Source& source, const fs::path& folder, const fs::path& f
   return row;
 }
 
+constexpr int kSharedTitle = 6;
+
 std::vector<Row> clip_art_rows(const Source& source, const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
@@ -198,10 +215,16 @@ std::vector<Row> clip_art_rows(const Source& source, const fs::path& folder) {
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   std::vector<Row> rows;
+  std::map<std::string, int> uses;
   for (const auto& file : files) {
-    auto row = clip_art_row(source, folder, file);
-    if (!row.name.empty()) rows.push_back(std::move(row));
+    rows.push_back(clip_art_row(source, folder, file));
+    ++uses[rows.back().name];
   }
+  // A title that many files share is their collection's: the file name says more.
+  for (auto& row : rows)
+    if (uses[row.name] > kSharedTitle)
+      row.name = repaired_title(fs::path(row.file).stem().string(), row.author);
+  std::erase_if(rows, [](const Row& row) { return row.name.empty(); });
   return rows;
 }
 
@@ -258,7 +281,7 @@ std::vector<Row> manifest(const Source& source, const fs::path& cache, const Pro
   return load_rows(file);
 }
 
-std::vector<Row> folder_manifest(const fs::path& folder, const std::string& style) {
+std::vector<Row> folder_manifest(const fs::path& folder, const std::string& style, bool cut_outs) {
   std::vector<fs::path> files;
   if (fs::is_directory(folder))
     for (const auto& entry : fs::recursive_directory_iterator(folder))
@@ -271,13 +294,16 @@ std::vector<Row> folder_manifest(const fs::path& folder, const std::string& styl
   std::vector<Row> rows;
   for (const auto& file : files) {
     Row row;
-    row.id = "folder/" + file.lexically_relative(fs::absolute(folder)).string();
+    row.id = "folder:" + file.string();
     row.source = "folder:" + folder.string();
+    // Stands for the content, so that sprites of a changed file are drawn again.
+    row.version = fmt::format("{}-{}", fs::file_size(file),
+                              fs::last_write_time(file).time_since_epoch().count());
     row.file = file.string();
-    row.caption = sidecar_caption(file);
-    row.name = repaired_title(file.stem().string());
-    if (row.caption.empty() && row.name.empty()) row.caption = file.stem().string();
-    if (row.name.empty()) row.name = row.caption;
+    const auto said = sidecar_caption(file);
+    const auto named = repaired_title(file.stem().string());
+    row.name = !said.empty() ? said : !named.empty() ? named : file.stem().string();
+    if (!cut_outs) row.caption = said.empty() ? with_article(row.name) : said;
     row.style = style;
     rows.push_back(std::move(row));
   }

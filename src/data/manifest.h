@@ -49,10 +49,12 @@ struct Row {
 std::vector<Row> manifest(const Source& source, const std::filesystem::path& cache,
                           const ProgressSink& sink = {});
 
-/// Pictures (PNG, JPEG, WebP, SVG) of a folder whose captions lie beside them as NAME.txt or
-/// NAME.caption; pictures without a caption take their file name, repaired. Sorted by path.
-/// Throws Error when the folder holds no picture.
-std::vector<Row> folder_manifest(const std::filesystem::path& folder, const std::string& style);
+/// Pictures (PNG, JPEG, WebP, SVG) of a folder with their words beside them as NAME.txt or
+/// NAME.caption; without such a file the picture's own name, repaired. With `cut_outs` the pictures
+/// are things on transparency and the words their names; otherwise the words are whole captions.
+/// Sorted by path. Throws Error when the folder holds no picture.
+std::vector<Row> folder_manifest(const std::filesystem::path& folder, const std::string& style,
+                                 bool cut_outs);
 
 /// JSON lines, one row each.
 void save_rows(const std::filesystem::path& file, const std::vector<Row>& rows);

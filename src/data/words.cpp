@@ -129,6 +129,11 @@ constexpr std::string_view kForeign[] = {
     "und",     "der",     "die",      "das",    "mit",     "el",        "los",     "las",
     "y",       "et",      "les",      "des"};
 
+/// Words of collections' titles that say nothing about the picture.
+constexpr std::string_view kFillers[] = {"clipart", "clip",       "by",    "svg", "icon",
+                                         "icons",   "var",        "theme", "jr",  "arc",
+                                         "archi",   "architetto", "franc"};
+
 template <class List>
 bool contains(const List& list, std::string_view word) {
   return std::find(std::begin(list), std::end(list), word) != std::end(list);
@@ -141,14 +146,19 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// U+2018 and U+2019 as the apostrophe of keyboards.
+/// U+2018 and U+2019 as the apostrophe of keyboards; the double quotes U+201C and U+201D dropped.
 std::string straight_quotes(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto three = text.substr(i, 3);
-    const bool curly = three == "\xE2\x80\x98" || three == "\xE2\x80\x99";
-    result += curly ? '\'' : text[i];
-    if (curly) i += 2;
+    if (three == "\xE2\x80\x98" || three == "\xE2\x80\x99") {
+      result += '\'';
+      i += 2;
+    } else if (three == "\xE2\x80\x9C" || three == "\xE2\x80\x9D") {
+      i += 2;
+    } else {
+      result += text[i];
+    }
   }
   return result;
 }
@@ -179,6 +189,12 @@ std::string singular(std::string word) {
   for (const std::string_view ending : {"xes", "ches", "shes", "sses", "oes"})
     if (word.ends_with(ending)) return word.substr(0, word.size() - 2);
   return word.substr(0, word.size() - 1);
+}
+
+std::string with_spaces(std::string_view text) {
+  std::string spaced;
+  for (const char c : text) spaced += c == '_' || c == '-' || c == '.' || c == '/' ? ' ' : c;
+  return spaced;
 }
 
 /// The words before the first preposition or comma, lower case.
@@ -231,10 +247,13 @@ std::string with_article(std::string_view name) {
   return article_for(name) + " " + std::string(name);
 }
 
-std::string repaired_title(std::string_view title) {
-  std::string spaced;
-  for (const char c : title) spaced += c == '_' || c == '-' || c == '.' || c == '/' ? ' ' : c;
-  auto words = words_of(lower(spaced));
+std::string repaired_title(std::string_view title, std::string_view author) {
+  auto words = words_of(lower(with_spaces(title)));
+  const auto names = words_of(lower(with_spaces(author)));
+  const auto is_filler = [&](const std::string& word) {
+    return contains(names, word) || contains(kFillers, word);
+  };
+  std::erase_if(words, is_filler);
   const auto is_number = [](const std::string& word) {
     return std::all_of(word.begin(), word.end(),
                        [](unsigned char c) { return std::isdigit(c) != 0; });

@@ -25,8 +25,8 @@ std::string with_article(std::string_view name);
 std::string article_for(std::string_view following);
 
 /// A clip art title made into a name: joined and numbered words parted ("red_car-02" -> "red car"),
-/// authors' file tails dropped. Empty when nothing a person would type is left: numbers, single
-/// letters, words of another language, code-like or over-long titles.
-std::string repaired_title(std::string_view title);
+/// the author's names and collection words dropped. Empty when nothing a person would type is left:
+/// numbers, words of another language, code-like or over-long titles.
+std::string repaired_title(std::string_view title, std::string_view author = "");
 
 }  // namespace sumi
