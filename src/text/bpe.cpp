@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "text/unicode.h"
@@ -28,6 +30,11 @@ std::array<char32_t, 256> stand_ins() {
 std::uint64_t pair_key(int left, int right) {
   return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32) |
          static_cast<std::uint32_t>(right);
+}
+
+/// Fibonacci hashing: the high bits of the product are well mixed.
+std::size_t slot_of(std::uint64_t pair) {
+  return static_cast<std::size_t>((pair * 0x9E3779B97F4A7C15ull) >> 24);
 }
 
 /// Long s matches s when case is ignored; every other lower-case letter matches itself alone.
@@ -85,6 +92,7 @@ bool symbols_to_bytes(std::string_view symbols, std::string& bytes) {
 MergeTable::MergeTable(const std::vector<std::pair<std::string, std::string>>& merges,
                        const std::string& origin) {
   std::unordered_map<std::string, int> numbers;
+  numbers.reserve(512 + merges.size());
   const auto add = [&](std::string symbol) {
     const auto [found, is_new] = numbers.emplace(symbol, static_cast<int>(symbols_.size()));
     if (is_new) symbols_.push_back(std::move(symbol));
@@ -92,7 +100,7 @@ MergeTable::MergeTable(const std::vector<std::pair<std::string, std::string>>& m
   };
   for (const unsigned char byte : byte_order()) add(byte_symbols()[byte]);
   for (const unsigned char byte : byte_order()) add(byte_symbols()[byte] + std::string(kWordEnd));
-  merges_.reserve(merges.size() * 2);
+  table_.assign(std::bit_ceil(2 * merges.size() + 2), {kNoPair, 0, 0});
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const auto& [left, right] = merges[rank];
     const auto first = numbers.find(left), second = numbers.find(right);
@@ -100,14 +108,27 @@ MergeTable::MergeTable(const std::vector<std::pair<std::string, std::string>>& m
       throw Error(fmt::format("{}: merge {} joins \"{}\" and \"{}\", which no earlier merge makes",
                               origin, rank + 1, left, right),
                   "the file is damaged or its lines are out of order; fetch it again");
-    const auto key = pair_key(first->second, second->second);
-    merges_.emplace(key, Merge{static_cast<int>(rank), add(left + right)});
+    const auto pair = pair_key(first->second, second->second);
+    insert({pair, static_cast<int>(rank), add(left + right)});
   }
 }
 
+/// The first of two equal pairs counts.
+void MergeTable::insert(const Merge& merge) {
+  std::size_t slot = slot_of(merge.pair) & (table_.size() - 1);
+  while (table_[slot].pair != kNoPair && table_[slot].pair != merge.pair)
+    slot = (slot + 1) & (table_.size() - 1);
+  if (table_[slot].pair == kNoPair) table_[slot] = merge;
+}
+
 const MergeTable::Merge* MergeTable::find(int left, int right) const {
-  const auto found = merges_.find(pair_key(left, right));
-  return found == merges_.end() ? nullptr : &found->second;
+  const auto pair = pair_key(left, right);
+  std::size_t slot = slot_of(pair) & (table_.size() - 1);
+  while (table_[slot].pair != kNoPair) {
+    if (table_[slot].pair == pair) return &table_[slot];
+    slot = (slot + 1) & (table_.size() - 1);
+  }
+  return nullptr;
 }
 
 std::vector<int> MergeTable::apply(std::string_view word) const {
@@ -123,27 +144,30 @@ std::vector<int> MergeTable::apply(std::string_view word) const {
   return symbols.size() <= 24 ? apply_short(std::move(symbols)) : apply_long(std::move(symbols));
 }
 
-/// Words as people write them: look for the lowest rank, join all its places, repeat.
+/// Words as people write them: take the lowest rank, join all its places, repeat. The merge of each
+/// neighbouring pair is kept, so that a join looks up only the pairs it changes.
 std::vector<int> MergeTable::apply_short(std::vector<int> word) const {
-  while (word.size() > 1) {
+  std::vector<const Merge*> pairs(word.size(), nullptr);  // of symbol i and i + 1
+  for (std::size_t i = 0; i + 1 < word.size(); ++i) pairs[i] = find(word[i], word[i + 1]);
+  for (;;) {
     const Merge* best = nullptr;
-    std::pair<int, int> pair;
-    for (std::size_t i = 0; i + 1 < word.size(); ++i) {
-      const Merge* merge = find(word[i], word[i + 1]);
-      if (!merge || (best && merge->rank >= best->rank)) continue;
-      best = merge;
-      pair = {word[i], word[i + 1]};
-    }
-    if (!best) break;
+    for (const Merge* merge : pairs)
+      if (merge && (!best || merge->rank < best->rank)) best = merge;
+    if (!best) return word;
     std::size_t out = 0;
     for (std::size_t i = 0; i < word.size(); ++i, ++out) {
-      const bool join = i + 1 < word.size() && word[i] == pair.first && word[i + 1] == pair.second;
+      const bool join = pairs[i] == best;
       word[out] = join ? best->result : word[i];
       if (join) ++i;
+      const bool changed = join || (out > 0 && word[out - 1] == best->result);
+      // A changed pair is looked up when its right symbol is known.
+      pairs[out] = pairs[i];
+      if (changed && out > 0) pairs[out - 1] = find(word[out - 1], word[out]);
     }
     word.resize(out);
+    pairs.resize(out);
+    pairs[out - 1] = nullptr;
   }
-  return word;
 }
 
 /// The same for words of any length: a linked list of symbols, and per rank the places where it may
@@ -194,9 +218,10 @@ std::vector<int> MergeTable::apply_long(std::vector<int> word) const {
 bool starts_word(char32_t point) { return !is_white_space(point); }
 
 std::size_t word_end(std::u32string_view text, std::size_t begin) {
+  const bool may_be_fixed = text[begin] == U'<' || text[begin] == U'\'';
   for (const std::string_view fixed :
        {"<|startoftext|>", "<|endoftext|>", "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"})
-    if (matches(text, begin, fixed)) return begin + fixed.size();
+    if (may_be_fixed && matches(text, begin, fixed)) return begin + fixed.size();
   const auto kind = kind_of(text[begin]);
   std::size_t end = begin + 1;
   if (kind == CharacterKind::number) return end;

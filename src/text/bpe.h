@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -39,15 +38,19 @@ class MergeTable {
   const std::vector<std::string>& symbols() const { return symbols_; }
 
  private:
+  /// An entry of an open hash table with linear probing; `pair` is kNoPair where it is empty.
   struct Merge {
+    std::uint64_t pair;
     int rank, result;
   };
+  static constexpr std::uint64_t kNoPair = ~0ull;
   const Merge* find(int left, int right) const;
+  void insert(const Merge& merge);
   std::vector<int> apply_short(std::vector<int> word) const;
   std::vector<int> apply_long(std::vector<int> word) const;
 
   std::vector<std::string> symbols_;
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  std::vector<Merge> table_;  // a power of two, at most half full
 };
 
 /// Splits cleaned, lower-case text into CLIP's words: special tokens, English contractions, runs of

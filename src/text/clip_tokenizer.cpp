@@ -137,6 +137,7 @@ ClipTokenizer ClipTokenizer::from_merges(const fs::path& file) {
   const auto merges = parse_merges(inflate_file(file), file.string());
   auto tables = std::make_shared<Tables>(merges, file.string());
   std::unordered_map<std::string, int> ids;
+  ids.reserve(merges.size() + 514);
   int next = 0;
   for (const char* ending : {"", "</w>"})
     for (const unsigned char byte : byte_order()) ids[byte_symbols()[byte] + ending] = next++;

@@ -97,6 +97,7 @@ std::u32string_view html_entity(std::string_view name) {
 }
 
 std::u32string unescape_html(std::u32string_view text) {
+  if (text.find(U'&') == text.npos) return std::u32string(text);
   std::u32string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {

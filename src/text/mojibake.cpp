@@ -182,17 +182,24 @@ Classes compute_classes(char32_t c) {
   return out;
 }
 
+/// Nearly all characters of the rules are below this.
+constexpr char32_t kTableEnd = 0x2600;
+
+Classes classes_of(char32_t c) {
+  static const auto table = [] {
+    std::vector<Classes> out;
+    for (char32_t point = 0; point < kTableEnd; ++point) out.push_back(compute_classes(point));
+    return out;
+  }();
+  return c < kTableEnd ? table[c] : compute_classes(c);
+}
+
 /// Classes of each character, and of none beyond either end.
 class ClassifiedText {
  public:
   explicit ClassifiedText(std::u32string_view text) {
-    static const auto ascii = [] {
-      std::array<Classes, 128> out{};
-      for (char32_t c = 0; c < 128; ++c) out[c] = compute_classes(c);
-      return out;
-    }();
     classes_.reserve(text.size());
-    for (const char32_t c : text) classes_.push_back(c < 128 ? ascii[c] : compute_classes(c));
+    for (const char32_t c : text) classes_.push_back(classes_of(c));
   }
 
   Classes operator[](std::size_t i) const { return i < classes_.size() ? classes_[i] : 0; }
@@ -228,6 +235,12 @@ enum class Encoding {
   cp437
 };
 
+/// In the order in which they are tried.
+constexpr Encoding kEncodings[] = {
+    Encoding::latin1,      Encoding::windows1252, Encoding::windows1251, Encoding::windows1250,
+    Encoding::windows1253, Encoding::windows1254, Encoding::windows1257, Encoding::iso8859_2,
+    Encoding::mac_roman,   Encoding::cp437};
+
 const UpperHalf* upper_half(Encoding encoding) {
   switch (encoding) {
     case Encoding::latin1:
@@ -261,20 +274,33 @@ bool is_windows(Encoding encoding) {
 /// In the Windows encodings this byte stands for U+FFFD: a byte that somebody could not read.
 constexpr char kLost = 0x1A;
 
+/// The byte of each character of the Basic Multilingual Plane; 0 for those without one above ASCII.
+std::vector<char> byte_table(Encoding encoding) {
+  const UpperHalf* half = upper_half(encoding);
+  std::vector<char> bytes(0x10000, '\0');
+  for (std::size_t i = 0; i < 128; ++i)
+    bytes[half ? (*half)[i] : 0x80 + i] = static_cast<char>(0x80 + i);
+  for (std::size_t i = 0; i < 128; ++i) bytes[i] = static_cast<char>(i);
+  if (is_windows(encoding)) {
+    bytes[0xFFFD] = kLost;
+    bytes[static_cast<std::size_t>(kLost)] = '\0';
+  }
+  return bytes;
+}
+
 /// The bytes that read as `text` in `encoding`; nothing when there are none.
 std::optional<std::string> encode(std::u32string_view text, Encoding encoding) {
-  const UpperHalf* half = upper_half(encoding);
-  std::unordered_map<char32_t, char> bytes;
-  for (std::size_t i = 0; i < 128; ++i)
-    bytes[half ? (*half)[i] : static_cast<char32_t>(0x80 + i)] = static_cast<char>(0x80 + i);
-  if (is_windows(encoding)) bytes[0xFFFD] = kLost;
+  static const auto tables = [] {
+    std::vector<std::vector<char>> out;
+    for (const auto each : kEncodings) out.push_back(byte_table(each));
+    return out;
+  }();
+  const auto& bytes = tables[static_cast<std::size_t>(encoding)];
   std::string out;
   out.reserve(text.size());
   for (const char32_t c : text) {
-    const bool plain = c < 0x80 && !(is_windows(encoding) && c == static_cast<char32_t>(kLost));
-    const auto found = plain ? bytes.end() : bytes.find(c);
-    if (!plain && found == bytes.end()) return std::nullopt;
-    out.push_back(plain ? static_cast<char>(c) : found->second);
+    if (c > 0xFFFF || (bytes[c] == '\0' && c != 0)) return std::nullopt;
+    out.push_back(bytes[c]);
   }
   return out;
 }
@@ -420,10 +446,7 @@ std::optional<std::u32string> decode(const std::string& bytes) {
 
 /// The text whose UTF-8 bytes read as `text` in one of the ten encodings.
 std::optional<std::u32string> undo_misreading(std::u32string_view text) {
-  for (const auto encoding :
-       {Encoding::latin1, Encoding::windows1252, Encoding::windows1251, Encoding::windows1250,
-        Encoding::windows1253, Encoding::windows1254, Encoding::windows1257, Encoding::iso8859_2,
-        Encoding::mac_roman, Encoding::cp437}) {
+  for (const auto encoding : kEncodings) {
     auto bytes = encode(text, encoding);
     if (!bytes) continue;
     // In Mac Roman this would hit an en dash followed by a space.

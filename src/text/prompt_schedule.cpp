@@ -95,6 +95,7 @@ class ScheduleReader {
   void bar();
   void mark(std::vector<std::size_t>& places, char32_t c);
   void flush();
+  void collapse(std::size_t begin);
   std::optional<Node> as_node(const Level& level);
 
   std::u32string_view text_;
@@ -105,7 +106,8 @@ class ScheduleReader {
 };
 
 void ScheduleReader::flush() {
-  if (!pending_.empty()) append_text(nodes_, pending_);
+  // Moved, not copied: the text before a bracket may be long and be taken back by collapse.
+  if (!pending_.empty()) nodes_.push_back({std::move(pending_), {}, std::nullopt});
   pending_.clear();
 }
 
@@ -186,7 +188,24 @@ void ScheduleReader::close(char32_t bracket) {
   const bool half_open_alternation = level.open == U'[' && !level.bars.empty();
   if (level.has_stray || level.colons.size() > most_colons || half_open_alternation)
     levels_.back().has_stray = true;
+  collapse(level.begin - 1);
   pending_.push_back(bracket);
+}
+
+/// Takes the nodes from `begin` on back as text to be continued, when they are text, and the text
+/// before them too: otherwise each bracket would leave nodes behind.
+void ScheduleReader::collapse(std::size_t begin) {
+  for (std::size_t i = begin; i < nodes_.size(); ++i)
+    if (!nodes_[i].options.empty()) return;
+  const auto& outer = levels_.back();
+  const auto behind = [](const std::vector<std::size_t>& places) {
+    return places.empty() ? 0 : places.back() + 1;
+  };
+  const std::size_t first = std::max({outer.begin, behind(outer.colons), behind(outer.bars)});
+  if (begin > first && nodes_[begin - 1].options.empty()) --begin;
+  pending_ = std::move(nodes_[begin].text);
+  for (std::size_t i = begin + 1; i < nodes_.size(); ++i) pending_ += nodes_[i].text;
+  nodes_.resize(begin);
 }
 
 Sequence ScheduleReader::read() {
@@ -257,7 +276,7 @@ void write_at(const Sequence& nodes, int step, std::u32string& out) {
 std::vector<TextStage> parse_schedule(std::u32string_view text, const PromptOptions& options) {
   if (text.find(U'[') == text.npos) return {{options.steps, std::u32string(text)}};
   // Alternation writes the text out for each step.
-  constexpr std::size_t kMostCharacters = 8u << 20;
+  constexpr std::size_t kMostCharacters = 2u << 20;
   const auto nodes = ScheduleReader(text, options).read();
   const auto ends = stage_ends(nodes, options.steps);
   std::vector<TextStage> stages;

@@ -36,16 +36,20 @@ class WeightReader {
   void open(std::vector<std::size_t>& brackets);
   void close(std::vector<std::size_t>& brackets, double factor);
   void add_text(std::u32string_view text);
+  void append(std::u32string_view text);
   std::optional<double> weight_at(std::size_t colon, std::size_t& behind) const;
   std::vector<Fragment> merged() const;
 
   std::u32string_view text_;
   std::size_t at_ = 0;
   std::vector<Piece> pieces_;
+  bool may_join_ =
+      false;  // no bracket since the last piece: whatever multiplies one multiplies the other
   std::vector<std::size_t> round_, square_;  // where the open brackets began
 };
 
 void WeightReader::open(std::vector<std::size_t>& brackets) {
+  may_join_ = false;
   brackets.push_back(pieces_.size());
   if (round_.size() + square_.size() > static_cast<std::size_t>(kDeepestNesting))
     throw Error("prompt: brackets are nested deeper than 100",
@@ -53,8 +57,18 @@ void WeightReader::open(std::vector<std::size_t>& brackets) {
 }
 
 void WeightReader::close(std::vector<std::size_t>& brackets, double factor) {
+  may_join_ = false;
   for (std::size_t i = brackets.back(); i < pieces_.size(); ++i) pieces_[i].weight *= factor;
   brackets.pop_back();
+}
+
+void WeightReader::append(std::u32string_view text) {
+  if (may_join_) {
+    pieces_.back().text += text;
+  } else {
+    pieces_.push_back({std::u32string(text), 1, false});
+  }
+  may_join_ = true;
 }
 
 /// Splits at BREAK, with the white space around it.
@@ -69,11 +83,12 @@ void WeightReader::add_text(std::u32string_view text) {
     if (!alone) continue;
     while (begin > at && is_white_space(text[begin - 1])) --begin;
     while (end < text.size() && is_white_space(text[end])) ++end;
-    pieces_.push_back({std::u32string(text.substr(at, begin - at)), 1, false});
+    append(text.substr(at, begin - at));
     pieces_.push_back({U"", 1, true});
+    may_join_ = false;
     at = found = end;
   }
-  pieces_.push_back({std::u32string(text.substr(at)), 1, false});
+  append(text.substr(at));
 }
 
 /// Reads ": 1.3 )" at a colon.
@@ -107,7 +122,7 @@ void WeightReader::read_one() {
     const bool escape = behind < text_.size() && std::u32string_view(U"()[]\\").find(
                                                      text_[behind]) != std::u32string_view::npos;
     // A lone backslash disappears, as it does in A1111.
-    pieces_.push_back({escape ? std::u32string(1, text_[behind]) : std::u32string(), 1, false});
+    append(escape ? text_.substr(behind, 1) : std::u32string_view());
     at_ = escape ? behind + 1 : behind;
     return;
   }

@@ -159,7 +159,14 @@ std::u32string drop_controls(std::u32string_view text) {
   return out;
 }
 
+/// Printable ASCII and line feeds without an ampersand: what most prompts are.
+bool is_sound(std::u32string_view line) {
+  return std::all_of(line.begin(), line.end(),
+                     [](char32_t c) { return (c >= 0x20 && c < 0x7F && c != U'&') || c == U'\n'; });
+}
+
 std::u32string repair_line(std::u32string line, bool unescape) {
+  if (is_sound(line)) return line;
   for (int round = 0; round < kMostRounds; ++round) {
     auto fixed = unescape ? replace_entities(line) : line;
     fixed = repair_encoding(std::move(fixed));
