@@ -13,7 +13,7 @@ struct SheetOptions {
   int cell = 0;         ///< side of a picture's cell in pixels; 0: the largest picture, at most 512
   int label_lines = 2;  ///< lines a label may take; what is longer ends in "..."
   int text_scale = 0;   ///< whole multiple of the 5x9 font; 0: chosen from the cell
-  std::string title;    ///< above the pictures; empty: none
+  std::string title = "";  ///< above the pictures; empty: none
   std::array<std::uint8_t, 3> background = {250, 249, 246};
   std::array<std::uint8_t, 3> ink = {62, 60, 56};
 };

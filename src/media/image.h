@@ -51,10 +51,10 @@ Image load_image(const std::filesystem::path& file, const DecodeLimits& limits =
 
 struct SaveOptions {
   ImageFormat format = ImageFormat::png;
-  int quality = 95;          ///< JPEG and lossy WebP, 1 to 100
-  bool lossless = false;     ///< WebP: every value kept, even the colour under alpha 0
-  std::string infotext;      ///< UTF-8; PNG text "parameters", EXIF UserComment in JPEG and WebP
-  bool full_chroma = false;  ///< JPEG: 4:4:4 instead of 4:2:0
+  int quality = 95;           ///< JPEG and lossy WebP, 1 to 100
+  bool lossless = false;      ///< WebP: every value kept, even the colour under alpha 0
+  std::string infotext = "";  ///< UTF-8; PNG text "parameters", EXIF UserComment in JPEG and WebP
+  bool full_chroma = false;   ///< JPEG: 4:4:4 instead of 4:2:0
 };
 
 /// Encodes 1, 3 or 4 channels. JPEG has no alpha: the picture is laid over white; WebP has no gray:

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
-#include <jerror.h>
-#include <jpeglib.h>
 
-#include <cstdio>  // jpeglib.h needs it first
+#include <cstdio>
 #include <cstdlib>
 #include <map>
+
+// clang-format off: jpeglib.h needs <cstdio> first, jerror.h needs jpeglib.h
+#include <jerror.h>
+#include <jpeglib.h>
+// clang-format on
 
 #include "core/error.h"
 #include "media/codec.h"

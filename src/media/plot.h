@@ -15,9 +15,9 @@ struct PlotSeries {
 };
 
 struct PlotOptions {
-  std::string title;
-  std::string x_label;
-  std::string y_label;
+  std::string title = "";
+  std::string x_label = "";
+  std::string y_label = "";
   int width = 1200;  ///< in pixels, at least 240
   int height = 720;  ///< in pixels, at least 180
   bool log_y = false;
