@@ -240,24 +240,51 @@ ClipTextConfig text_config_from_shapes(const PlacedTensors& text, const std::str
   return c;
 }
 
+TinyVaeConfig tiny_vae_config_from_shapes(const PlacedTensors& vae) {
+  const Shapes shapes(vae, "tiny autoencoder");
+  TinyVaeConfig c;
+  const auto width = [&](const char* part) {
+    return shapes.length(fmt::format("{}.layers.0.weight", part), 0);
+  };
+  c.in_channels = shapes.length("encoder.layers.0.weight", 1);
+  c.latent_channels = shapes.length("decoder.layers.0.weight", 1);
+  c.encoder_block_out_channels.assign(4, width("encoder"));
+  c.decoder_block_out_channels.assign(4, width("decoder"));
+  c.check("tiny autoencoder");
+  return c;
+}
+
+namespace {
+
+void describe_vae(const CheckpointFiles& files, const SpecOverrides& overrides, ModelSpec& spec) {
+  const auto* vae = component(files, "vae");
+  const auto* json = config_of(files, "vae");
+  spec.has_vae = vae;
+  spec.tiny_vae = vae && is_tiny_vae(*vae);
+  if (spec.tiny_vae)
+    spec.tiny = json ? read_model_config<TinyVaeConfig>(*json, "vae/config.json")
+                     : tiny_vae_config_from_shapes(*vae);
+  else if (json)
+    spec.vae = read_model_config<VaeConfig>(*json, "vae/config.json");
+  else if (vae)
+    spec.vae = vae_config_from_shapes(*vae, overrides);
+}
+
+}  // namespace
+
 ModelSpec describe_model(const CheckpointFiles& files, const SpecOverrides& overrides) {
   refuse_later_families(files);
   ModelSpec spec;
   spec.family = files.family;
   const auto* unet = component(files, "unet");
-  const auto* vae = component(files, "vae");
   const auto* text = component(files, "text_encoder");
   spec.has_unet = unet;
-  spec.has_vae = vae;
   spec.has_text = text;
   if (const auto* json = config_of(files, "unet"))
     spec.unet = read_unet_config(*json, "unet/config.json");
   else if (unet)
     spec.unet = unet_config_from_shapes(*unet, spec.family, overrides);
-  if (const auto* json = config_of(files, "vae"))
-    spec.vae = read_model_config<VaeConfig>(*json, "vae/config.json");
-  else if (vae && !is_tiny_vae(*vae))
-    spec.vae = vae_config_from_shapes(*vae, overrides);
+  describe_vae(files, overrides, spec);
   if (const auto* json = config_of(files, "text_encoder")) {
     spec.text = read_clip_text_config(*json, "text_encoder/config.json");
   } else if (text) {

@@ -30,8 +30,10 @@ struct ModelSpec {
   /// all 24.
   int skipped_text_layers = 0;
   bool has_unet = false, has_vae = false, has_text = false;
+  bool tiny_vae = false;  ///< the vae component is a tiny autoencoder, described by `tiny`
   UNetConfig unet;
   VaeConfig vae;
+  TinyVaeConfig tiny;
   ClipTextConfig text;
 };
 
@@ -52,6 +54,7 @@ bool is_tiny_vae(const PlacedTensors& vae);
 UNetConfig unet_config_from_shapes(const PlacedTensors& unet, const std::string& family,
                                    const SpecOverrides& overrides);
 VaeConfig vae_config_from_shapes(const PlacedTensors& vae, const SpecOverrides& overrides);
+TinyVaeConfig tiny_vae_config_from_shapes(const PlacedTensors& vae);
 ClipTextConfig text_config_from_shapes(const PlacedTensors& text, const std::string& family,
                                        const SpecOverrides& overrides);
 

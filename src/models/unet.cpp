@@ -48,8 +48,15 @@ Tensor timestep_embedding(const Tensor& timesteps, std::int64_t width, bool cosi
 }
 
 Tensor guidance_embedding(const Tensor& scale_minus_one, std::int64_t width) {
-  return timestep_embedding(scale_minus_one * 1000, width, /*cosines_first=*/false,
-                            /*freq_shift=*/1);
+  // As timestep_embedding, but rounded in another order: angles go into the thousands, so that the
+  // last bit of a frequency shows.
+  const auto half = width / 2;
+  const float spacing = std::log(10000.0f) / static_cast<float>(half - 1);
+  const auto options = torch::dtype(torch::kFloat).device(scale_minus_one.device());
+  const auto frequencies = at::exp(at::arange(half, options) * -spacing);
+  const auto angles =
+      (scale_minus_one.to(torch::kFloat) * 1000).unsqueeze(1) * frequencies.unsqueeze(0);
+  return at::cat({at::sin(angles), at::cos(angles)}, 1);
 }
 
 UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index) {

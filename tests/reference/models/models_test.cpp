@@ -7,11 +7,13 @@
 #include <set>
 
 #include "core/json.h"
+#include "models/catalog.h"
 #include "models/clip_text.h"
 #include "models/tiny_vae.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "reference_case.h"
+#include "weights/checkpoint.h"
 #include "weights/state_dict.h"
 
 namespace sumi {
@@ -43,48 +45,75 @@ class Comparison {
   int count_ = 0;
 };
 
-std::string weight_file_in(const fs::path& folder) {
-  for (const auto* name : {"diffusion_pytorch_model.safetensors", "model.safetensors"})
-    if (fs::exists(folder / name)) return folder / name;
-  throw Error("no weights in " + folder.string());
+/// One model of a case: its description and its weights, whatever layout they came in.
+struct Loaded {
+  std::string layout;
+  ModelSpec spec;
+  Checkpoint weights;
+
+  template <class Network, class Config>
+  Network network(const std::string& component, const Config& config) const {
+    Network network(config);
+    bind(network, weights.components.at(component), layout + " " + component);
+    return network;
+  }
+};
+
+/// What single files cannot say; the cases note it beside their numbers.
+SpecOverrides overrides_of(const Json& notes) {
+  SpecOverrides overrides;
+  overrides.norm_num_groups = notes.value("norm_num_groups", 0);
+  if (const auto unet = notes.find("unet_config"); unet != notes.end()) {
+    overrides.unet_heads = unet->value("num_heads", 0);
+    overrides.unet_head_size = unet->value("num_head_channels", 0);
+  }
+  if (const auto text = notes.find("text_config"); text != notes.end())
+    overrides.text_heads = text->value("num_attention_heads", text->value("heads", 0));
+  return overrides;
 }
 
-template <class Network>
-void bind_folder(Network& network, const fs::path& folder) {
-  bind(network, load_state_dict(weight_file_in(folder)), folder.string());
+/// Every layout in which a case holds its model: diffusers folder, the folder of a U-Net alone,
+/// single files.
+std::vector<Loaded> layouts_of(const fs::path& folder, const Json& notes) {
+  std::vector<Loaded> all;
+  for (const auto* place : {"diffusers", "unet", "single_file.safetensors", "single_file.ckpt"}) {
+    if (!fs::exists(folder / place)) continue;
+    const auto files = open_checkpoint_files(folder / place);
+    all.push_back({place, describe_model(files, overrides_of(notes)), to_checkpoint(files)});
+  }
+  return all;
 }
 
 bool has(const StateDict& golden, const std::string& name) { return golden.count(name) > 0; }
 
-void check_text(const fs::path& folder, const StateDict& golden, Comparison& compare) {
-  ClipTextModel model(read_clip_text_config(read_json(folder / "config.json"), folder.string()));
-  bind_folder(model, folder);
+void check_text(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
+  const auto model = loaded.network<ClipTextModel>("text_encoder", loaded.spec.text);
   const auto out = model.forward(golden.at("text/input_ids"));
-  compare.expect("text/last_hidden_state", out.last_hidden, golden.at("text/last_hidden_state"));
-  compare.expect("text/pooler_output", out.pooled, golden.at("text/pooler_output"));
-  const auto layers = out.hidden_states.size();
+  // The recorded tower of SD 2 is the 23 layers that conditioning uses; single files hold one more.
+  const auto last = out.hidden_states.size() - 1 - loaded.spec.skipped_text_layers;
+  const auto last_hidden = model.final_norm(out.hidden_states[last]);
+  compare.expect("text/last_hidden_state", last_hidden, golden.at("text/last_hidden_state"));
+  if (loaded.spec.skipped_text_layers == 0)
+    compare.expect("text/pooler_output", out.pooled, golden.at("text/pooler_output"));
   int recorded = 0;
-  for (std::size_t i = 0; i < layers; ++i)
+  for (std::size_t i = 0; i <= last; ++i)
     if (const auto name = fmt::format("text/hidden_states.{:02}", i); has(golden, name)) {
       const auto& theirs = golden.at(name);
       compare.expect(name, out.hidden_states[i].narrow(0, 0, theirs.size(0)), theirs);
       ++recorded;
     }
   EXPECT_GT(recorded, 0);
-  // Of the file's layers. SD 2's folders hold one layer fewer than the published tower, so that its
-  // second-to-last is their last.
   if (has(golden, "text/open_clip_penultimate_final_norm"))
-    compare.expect("text/open_clip_penultimate_final_norm", out.last_hidden,
+    compare.expect("text/open_clip_penultimate_final_norm", last_hidden,
                    golden.at("text/open_clip_penultimate_final_norm"));
-  const auto& penultimate = out.hidden_states[layers - 2];
+  const auto& penultimate = out.hidden_states[last - 1];
   compare.expect("text/penultimate", penultimate, golden.at("text/penultimate"));
   compare.expect("text/penultimate_final_norm", model.final_norm(penultimate),
                  golden.at("text/penultimate_final_norm"));
 }
 
-void check_unet(const fs::path& folder, const StateDict& golden, Comparison& compare) {
-  UNet unet(read_unet_config(read_json(folder / "config.json"), folder.string()));
-  bind_folder(unet, folder);
+void check_unet(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
+  const auto unet = loaded.network<UNet>("unet", loaded.spec.unet);
   const auto& sample = golden.at("unet/sample");
   const auto& times = golden.at("unet/timesteps");
   const auto condition =
@@ -110,10 +139,8 @@ void check_unet(const fs::path& folder, const StateDict& golden, Comparison& com
     }
 }
 
-void check_vae(const fs::path& folder, const StateDict& golden, Comparison& compare) {
-  AutoencoderKL vae(
-      VaeConfig(read_model_config<VaeConfig>(read_json(folder / "config.json"), folder.string())));
-  bind_folder(vae, folder);
+void check_vae(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
+  const auto vae = loaded.network<AutoencoderKL>("vae", loaded.spec.vae);
   const auto moments = vae.encode_moments(golden.at("vae/image"));
   compare.expect("vae/moments", moments, golden.at("vae/moments"));
   compare.expect("vae/latent_sample", sample_moments(moments, golden.at("vae/posterior_noise")),
@@ -127,7 +154,8 @@ void check_tiny_vae(const fs::path& folder, const StateDict& golden, Comparison&
   const auto published =
       tiny_vae_from_published(load_state_dict(folder / "taesd_encoder.safetensors"),
                               load_state_dict(folder / "taesd_decoder.safetensors"));
-  for (const auto& state : {published, load_state_dict(weight_file_in(folder / "diffusers"))}) {
+  for (const auto& state :
+       {published, load_state_dict(folder / "diffusers/diffusion_pytorch_model.safetensors")}) {
     TinyAutoencoder vae(config);
     bind(vae, state, folder.string());
     compare.expect("encoded", vae.encode(golden.at("image_01") * 2 - 1), golden.at("encoded"));
@@ -136,13 +164,6 @@ void check_tiny_vae(const fs::path& folder, const StateDict& golden, Comparison&
     compare.expect("diffusers_decoded_m11", vae.decode(golden.at("latent")),
                    golden.at("diffusers_decoded_m11"));
   }
-}
-
-/// Folder of a network inside a case, in either of the two places; empty when it is not there.
-fs::path component(const fs::path& folder, const std::string& name) {
-  for (const auto& place : {folder / "diffusers" / name, folder / name})
-    if (fs::is_directory(place)) return place;
-  return {};
 }
 
 /// Why a folder belongs to later work; empty when this test covers it.
@@ -177,19 +198,28 @@ TEST(ReferenceModels, EveryCaseOfTheFolder) {
       fmt::print("NOT COVERED {}: it has no goldens.json\n", folder.filename().string());
       continue;
     }
-    const auto family = read_json(folder / "goldens.json").value("family", std::string());
+    const auto notes = read_json(folder / "goldens.json");
+    const auto family = notes.value("family", std::string());
     if (const auto why = not_covered(family, folder); !why.empty()) {
       fmt::print("NOT COVERED {}: {}\n", folder.filename().string(), why);
       continue;
     }
     SCOPED_TRACE(folder.string());
     const auto golden = load_state_dict(folder / "goldens.safetensors");
-    Comparison compare(folder.filename().string());
-    if (family.starts_with("TAESD")) check_tiny_vae(folder, golden, compare);
-    if (has(golden, "text/input_ids"))
-      check_text(component(folder, "text_encoder"), golden, compare);
-    if (has(golden, "unet/sample")) check_unet(component(folder, "unet"), golden, compare);
-    if (has(golden, "vae/image")) check_vae(component(folder, "vae"), golden, compare);
+    const auto name = folder.filename().string();
+    if (family.starts_with("TAESD")) {
+      Comparison compare(name);
+      check_tiny_vae(folder, golden, compare);
+    }
+    for (const auto& loaded : layouts_of(folder, notes)) {
+      if (family.starts_with("TAESD")) break;
+      Comparison compare(name + "/" + loaded.layout);
+      const auto& prediction = loaded.spec.prediction_type;
+      EXPECT_EQ(prediction, notes.value("prediction_type", prediction));
+      if (has(golden, "text/input_ids")) check_text(loaded, golden, compare);
+      if (has(golden, "unet/sample")) check_unet(loaded, golden, compare);
+      if (has(golden, "vae/image")) check_vae(loaded, golden, compare);
+    }
     ++covered;
   }
   EXPECT_GT(covered, 0) << "no case of a known family under " << root;
