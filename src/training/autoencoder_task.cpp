@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "media/resize.h"
 #include "training/export.h"
 #include "training/picture_tensor.h"
 #include "training/randomness.h"
@@ -36,8 +35,8 @@ Tensor edge_error(const Tensor& difference) {
   return along(2) + along(3);
 }
 
-std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe) {
-  if (!recipe.init_from.empty()) return open_autoencoder(recipe.init_from);
+std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe, const fs::path& output) {
+  if (!recipe.init_from.empty()) return open_autoencoder(output / recipe.init_from);
   auto model = std::make_shared<AutoencoderKL>(recipe.vae);
   initialise(*model, recipe.trainer.seed);
   return model;
@@ -114,8 +113,8 @@ std::shared_ptr<AutoencoderKL> open_autoencoder(const fs::path& folder) {
 }
 
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                      std::shared_ptr<const Dataset> validation) {
-  const auto model = new_autoencoder(recipe);
+                      std::shared_ptr<const Dataset> validation, const fs::path& output) {
+  const auto model = new_autoencoder(recipe, output);
   const auto reader = std::make_shared<BatchReader>(training);
   const auto weights = recipe.autoencoder_loss;
   Task task;
@@ -137,11 +136,11 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
     return validation_error(*model, *validation, samples, weights);
   };
   task.validation_panel = [=] { return pairs(*model, *validation); };
-  task.write_result = [=, storage = recipe.storage](const fs::path& output) {
+  task.write_result = [=, storage = recipe.storage](const fs::path& to) {
     VaeConfig config = model->config();
     config.sample_size = training->config().size_px;
     config.scaling_factor = 1 / latent_deviation(*model, *training);
-    write_component(output / "model" / "vae", "diffusion_pytorch_model.safetensors", *model,
+    write_component(to / "model" / "vae", "diffusion_pytorch_model.safetensors", *model,
                     published(config), storage);
   };
   return task;

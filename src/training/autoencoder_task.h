@@ -18,9 +18,11 @@ Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
 Tensor kl_loss(const Tensor& moments);
 
 /// Teaches AutoencoderKL to give pictures back (Rombach et al. 2022, section 3.1, without the
-/// adversary). The result: OUTPUT/model/vae, with scaling_factor = 1 / deviation of the latents.
+/// adversary). `output`: what recipe.init_from is relative to. The result: OUTPUT/model/vae, with
+/// scaling_factor = 1 / deviation of the latents.
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                      std::shared_ptr<const Dataset> validation);
+                      std::shared_ptr<const Dataset> validation,
+                      const std::filesystem::path& output);
 
 /// Opens a vae: `folder` is a training's output, a diffusers folder or the component itself.
 std::shared_ptr<AutoencoderKL> open_autoencoder(const std::filesystem::path& folder);

@@ -41,6 +41,11 @@ void check(const AdamWConfig& config) {
   if (!(config.epsilon > 0 && config.epsilon < 1)) refuse("epsilon", config.epsilon, "use 1e-8");
   if (!(config.weight_decay >= 0 && config.weight_decay < 10))
     refuse("weight_decay", config.weight_decay, "use 0.01");
+  if (config.matrices != "adamw" && config.matrices != "muon")
+    throw Error(fmt::format("optimiser.matrices: unknown way \"{}\"", config.matrices),
+                "use adamw or muon");
+  if (!(config.momentum >= 0 && config.momentum < 1))
+    refuse("momentum", config.momentum, "use a number from 0 to below 1, e.g. 0.95");
   if (!(config.clip_norm >= 0 && std::isfinite(config.clip_norm)))
     refuse("clip_norm", config.clip_norm, "use 1, or 0 to never clip");
 }

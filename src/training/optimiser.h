@@ -11,6 +11,8 @@ struct AdamWConfig {
   double epsilon = 1e-8;
   double weight_decay = 0.01;
   double clip_norm = 1.0;
+  std::string matrices = "adamw";
+  double momentum = 0.95;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -19,6 +21,8 @@ struct AdamWConfig {
     visit("epsilon", self.epsilon, "added to the root of the square");
     visit("weight_decay", self.weight_decay, "pull of matrices and kernels towards zero");
     visit("clip_norm", self.clip_norm, "longest gradient over all parameters; 0 never clips");
+    visit("matrices", self.matrices, "what moves the hidden layers' matrices: adamw or muon");
+    visit("momentum", self.momentum, "Muon's memory of the gradient, 0 to 1");
   }
 };
 

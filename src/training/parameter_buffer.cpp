@@ -12,6 +12,13 @@ constexpr std::int64_t kAlignment = 16;  // floats: 64 bytes, a cache line and a
 
 std::int64_t padded(std::int64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
+bool is_hidden_matrix(const std::string& name, const Tensor& tensor) {
+  if (tensor.dim() < 2) return false;
+  for (const char* part : {"token_embedding", "position_embedding", "conv_in.", "conv_out."})
+    if (name.find(part) != std::string::npos) return false;
+  return true;
+}
+
 }  // namespace
 
 ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots) {
@@ -40,6 +47,8 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots) {
     view.requires_grad_(true);
     view.mutable_grad() = gradients_.narrow(0, start, length).view(tensor->sizes()).detach();
     *tensor = view;
+    if (is_hidden_matrix(name, view))
+      matrices_.push_back({start, view.size(0), length / view.size(0)});
     start += padded(length);
   }
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "training/muon.h"
 
 namespace sumi {
 
@@ -24,6 +25,9 @@ class ParameterBuffer {
   std::int64_t size() const { return weights_.numel(); }
   /// Elements from the front that take weight decay.
   std::int64_t decayed() const { return decayed_; }
+  /// Kernels and matrices of hidden layers: all but tables of embeddings and the first and last
+  /// convolution.
+  const std::vector<MatrixSlice>& matrices() const { return matrices_; }
   /// Trainable numbers, without the gaps.
   std::int64_t count() const { return count_; }
   /// Names and shapes in order, one a line: equal for two runs whose buffers can be exchanged.
@@ -32,6 +36,7 @@ class ParameterBuffer {
 
  private:
   Tensor weights_, gradients_;
+  std::vector<MatrixSlice> matrices_;
   std::int64_t decayed_ = 0;
   std::int64_t count_ = 0;
   std::string layout_;

@@ -95,7 +95,9 @@ struct Recipe {
     visit("autoencoder", self.autoencoder,
           "text_to_image: output folder of an autoencoder's training, or a diffusers folder; "
           "relative to this training's output folder");
-    visit("init_from", self.init_from, "diffusers folder to start from instead of random weights");
+    visit("init_from", self.init_from,
+          "diffusers folder to start from instead of random weights; relative to the output "
+          "folder as well");
     visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
     visit("vae", self.vae, "the autoencoder to train");
     visit("unet", self.unet, "the diffusion network to train");

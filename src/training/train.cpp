@@ -4,11 +4,31 @@
 #include "core/tensor.h"
 #include "training/autoencoder_task.h"
 #include "training/export.h"
+#include "training/identification.h"
 #include "training/samples.h"
+#include "training/scorer.h"
 #include "training/text_to_image_task.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
+namespace {
+
+constexpr int kJudgedPictures = 1024;
+
+/// What the scorer makes of real pictures that it never saw: OUTPUT/identification.json.
+void write_identification(const Dataset& held_back, const fs::path& output) {
+  std::vector<Image> pictures;
+  std::vector<std::string> prompts;
+  for (std::uint64_t i = 0; i < kJudgedPictures; ++i) {
+    Sample sample = held_back.at(i);
+    pictures.push_back(std::move(sample.picture));
+    prompts.push_back(std::move(sample.caption));
+  }
+  const auto result = identify(open_scorer(output), pictures, prompts);
+  write_file(output / "identification.json", to_json(result).dump(2) + "\n");
+}
+
+}  // namespace
 
 TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtime& runtime,
                       const TrainCallbacks& callbacks) {
@@ -18,12 +38,16 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
   start_torch(placed);
   make_folder(output);
   write_file(output / "recipe.json", to_json(recipe).dump(2) + "\n");
-  const auto training = open_world(recipe.world, "train", callbacks.progress);
+  const bool scorer = recipe.task == "image_text_scorer";
+  const auto training = open_world(recipe.world, scorer ? "scorer" : "train", callbacks.progress);
   const auto validation = open_world(recipe.world, "validation", callbacks.progress);
-  Task task = recipe.task == "autoencoder"
-                  ? autoencoder_task(recipe, training, validation)
+  Task task = recipe.task == "autoencoder" ? autoencoder_task(recipe, training, validation, output)
+              : scorer
+                  ? scorer_task(recipe, training, validation, output)
                   : text_to_image_task(recipe, training, validation, output, callbacks.pictures);
-  return run_training(task, recipe.trainer, output, placed, callbacks.progress);
+  const auto summary = run_training(task, recipe.trainer, output, placed, callbacks.progress);
+  if (scorer) write_identification(*validation, output);
+  return summary;
 }
 
 }  // namespace sumi

@@ -55,6 +55,10 @@ class Run {
         snapshots_(output / "snapshots"),
         parameters_(task.parameters),
         optimiser_(parameters_.weights(), parameters_.decayed(), config.optimiser),
+        muon_(parameters_.weights(),
+              config.optimiser.matrices == "muon" ? parameters_.matrices()
+                                                  : std::vector<MatrixSlice>{},
+              config.optimiser.momentum),
         average_(parameters_.weights().clone()),
         per_update_(std::int64_t{config.batch_size} * config.accumulation),
         total_(config.samples / per_update_ * per_update_) {
@@ -85,6 +89,7 @@ class Run {
   SnapshotFolder snapshots_;
   ParameterBuffer parameters_;
   AdamW optimiser_;
+  Muon muon_;
   Tensor average_;
   std::int64_t per_update_, total_;
   Counters at_;
@@ -126,6 +131,7 @@ void Run::apply(double loss) {
   ++at_.updates;
   const double clip = config_.optimiser.clip_norm;
   const double scale = clip > 0 && norm_ > clip ? clip / norm_ : 1;
+  muon_.step(parameters_.weights(), parameters_.gradients(), rate_, scale);
   optimiser_.step(parameters_.weights(), parameters_.gradients(), rate_, scale);
   update_average(average_, parameters_.weights(), ema_decay_at(config_.ema_decay, at_.updates));
   at_.mean_loss = kLossMemory * at_.mean_loss + (1 - kLossMemory) * loss;
@@ -183,7 +189,8 @@ void Run::save() {
   snapshot.tensors = {{"weights", parameters_.weights().cpu()},
                       {"average", average_.cpu()},
                       {"mean", optimiser_.mean().cpu()},
-                      {"square", optimiser_.square().cpu()}};
+                      {"square", optimiser_.square().cpu()},
+                      {"momentum", muon_.momentum().cpu()}};
   snapshot.log = log_.text();
   snapshots_.save(snapshot);
   log_.write(output_);
@@ -200,6 +207,7 @@ void Run::restore(const Snapshot& snapshot) {
   average_.copy_(snapshot.tensors.at("average"));
   optimiser_.mean().copy_(snapshot.tensors.at("mean"));
   optimiser_.square().copy_(snapshot.tensors.at("square"));
+  muon_.momentum().copy_(snapshot.tensors.at("momentum"));
   optimiser_.set_steps(snapshot.state.at("optimiser_steps").get<std::int64_t>());
   from_json(snapshot.state.at("counters"), at_, "snapshot");
   log_.restore(snapshot.log);

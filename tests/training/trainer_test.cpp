@@ -1,0 +1,200 @@
+#include "training/trainer.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+#include <limits>
+
+#include "core/error.h"
+#include "toy_task.h"
+#include "training/snapshots.h"
+
+namespace sumi {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+TrainingSummary run(const fs::path& output, const TrainerConfig& config = toy_config(),
+                    const Runtime& runtime = {}, const ProgressSink& sink = {}) {
+  Task task = toy_task();
+  return run_training(task, config, output, runtime, sink);
+}
+
+/// Runs until `samples` are seen, then asks to stop.
+void run_until(const fs::path& output, std::int64_t samples) {
+  Runtime runtime;
+  const ProgressSink sink = [&](const ProgressState& state) {
+    if (state.done >= samples) runtime.cancel.request();
+  };
+  EXPECT_THROW(run(output, toy_config(), runtime, sink), Cancelled);
+}
+
+std::vector<std::string> snapshot_names(const fs::path& output) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(output / "snapshots"))
+    names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST(Trainer, LearnsTheToy) {
+  const TemporaryDirectory folder;
+  const auto summary = run(folder.path());
+  EXPECT_EQ(summary.samples, 1600);
+  EXPECT_EQ(summary.updates, 200);
+  EXPECT_EQ(summary.parameters, 18);
+  EXPECT_LT(summary.validation_loss, 0.02);
+  EXPECT_TRUE(fs::exists(folder.path() / "loss.png") && fs::exists(folder.path() / "loss.svg"));
+  EXPECT_EQ(snapshot_names(folder.path()),
+            (std::vector<std::string>{"000000001520", "000000001600"}));
+}
+
+TEST(Trainer, AccumulatedBatchesEqualOneLargeBatch) {
+  const TemporaryDirectory folder;
+  Tensor weight = at::zeros({1});
+  std::vector<Draw> draws;
+  Task task;
+  task.name = "draws";
+  task.parameters = {{"weight", &weight}};
+  task.loss = [&](const Draw& draw) {
+    draws.push_back(draw);
+    return Loss{(weight * static_cast<double>(draw.first)).sum(), {}};
+  };
+  TrainerConfig config = toy_config();
+  config.samples = 17;
+  run_training(task, config, folder.path(), {});
+  ASSERT_EQ(draws.size(), 4u);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(draws[i].first, 4 * i);
+  EXPECT_NEAR(weight.grad().item<double>(), (8 + 12) / 2.0, 1e-6);
+}
+
+TEST(Trainer, StoppedAndResumedEndsWithTheSameBytes) {
+  const TemporaryDirectory straight, pieces;
+  run(straight.path());
+  for (const std::int64_t stop : {8, 16, 400, 792, 1592}) run_until(pieces.path(), stop);
+  run(pieces.path());
+  EXPECT_EQ(result_bytes(straight.path()), result_bytes(pieces.path()));
+  const auto last = fs::path("snapshots") / "000000001600" / "tensors.safetensors";
+  EXPECT_EQ(file_checksum(straight.path() / last), file_checksum(pieces.path() / last));
+}
+
+TEST(Trainer, FallsBackToTheSnapshotBeforeADamagedOne) {
+  const TemporaryDirectory straight, damaged;
+  run(straight.path());
+  run_until(damaged.path(), 400);
+  const auto names = snapshot_names(damaged.path());
+  ASSERT_EQ(names.size(), 2u);
+  {
+    const auto file = damaged.path() / "snapshots" / names[1] / "tensors.safetensors";
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(-3, std::ios::end);
+    bytes.put('\x55');
+  }
+  EXPECT_EQ(SnapshotFolder(damaged.path() / "snapshots").load_latest()->samples,
+            std::stoll(names[0]));
+  run(damaged.path());
+  EXPECT_EQ(result_bytes(straight.path()), result_bytes(damaged.path()));
+}
+
+TEST(Trainer, SaysSoWhenEverySnapshotIsDamaged) {
+  const TemporaryDirectory folder;
+  run_until(folder.path(), 400);
+  for (const auto& name : snapshot_names(folder.path()))
+    fs::remove(folder.path() / "snapshots" / name / "manifest.json");
+  EXPECT_THROW(run(folder.path()), Error);
+}
+
+TEST(Trainer, RefusesSnapshotsOfAnotherTask) {
+  const TemporaryDirectory folder;
+  run_until(folder.path(), 80);
+  Task other = toy_task();
+  other.name = "other";
+  EXPECT_THROW(run_training(other, toy_config(), folder.path(), {}), Error);
+}
+
+TEST(Trainer, SkipsNonFiniteGradientsAndGivesUpAfterManyInARow) {
+  const TemporaryDirectory folder, hopeless;
+  Task task = toy_task();
+  const auto loss = task.loss;
+  int call = 0;
+  task.loss = [&, loss](const Draw& draw) {
+    Loss result = loss(draw);
+    if (++call % 40 == 1) result.total = result.total * std::numeric_limits<double>::infinity();
+    return result;
+  };
+  const auto summary = run_training(task, toy_config(), folder.path(), {});
+  EXPECT_EQ(summary.skipped, 10);
+  EXPECT_EQ(summary.updates, 190);
+  EXPECT_LT(summary.validation_loss, 0.02);
+
+  Task broken = toy_task();
+  const auto good = broken.loss;
+  broken.loss = [good](const Draw& draw) {
+    return Loss{good(draw).total * std::numeric_limits<double>::quiet_NaN(), {}};
+  };
+  try {
+    run_training(broken, toy_config(), hopeless.path(), {});
+    FAIL() << "it should have given up";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("10 updates in a row"));
+  }
+}
+
+/// Files may not grow beyond `bytes` while this lives, as on a disk that is full.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    handler_ = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int) = nullptr;
+};
+
+TEST(Trainer, AFullDiskLeavesTheOldSnapshotsAndNamesThePath) {
+  const TemporaryDirectory straight, full;
+  run(straight.path());
+  run_until(full.path(), 400);
+  const auto before = snapshot_names(full.path());
+  {
+    const FileSizeLimit limit(300);
+    try {
+      run(full.path());
+      FAIL() << "writing should have failed";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(full.path().string()));
+    }
+  }
+  EXPECT_EQ(snapshot_names(full.path()), before);
+  run(full.path());
+  EXPECT_EQ(result_bytes(straight.path()), result_bytes(full.path()));
+}
+
+TEST(Trainer, RefusesSettingsWithoutSense) {
+  TrainerConfig config = toy_config();
+  config.batch_size = 0;
+  EXPECT_THROW(check(config), Error);
+  config = toy_config();
+  config.samples = 7;
+  EXPECT_THROW(check(config), Error);
+  config = toy_config();
+  config.ema_decay = 1;
+  EXPECT_THROW(check(config), Error);
+  config = toy_config();
+  config.optimiser.beta2 = 1;
+  EXPECT_THROW(check(config), Error);
+}
+
+}  // namespace
+}  // namespace sumi
