@@ -13,7 +13,7 @@
 
 namespace sumi {
 
-class ModelSet;
+struct ModelSet;
 
 /// A finished picture with what made it.
 struct Picture {

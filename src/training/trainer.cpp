@@ -161,6 +161,7 @@ void Run::record() {
     line["skipped"] = at_.skipped;
     if (due(config_.validate_every)) line["validation_loss"] = at_.validation_loss;
     log_.add(line);
+    if (due(config_.validate_every)) log_.draw(output_);
   }
   if (due(config_.save_every)) save();
 }
@@ -215,6 +216,7 @@ void Run::restore(const Snapshot& snapshot) {
 
 void Run::finish() {
   log_.write(output_);
+  log_.draw(output_);
   if (!task_.write_result) return;
   const c10::NoGradGuard no_grad;
   const SwappedWeights averaged(parameters_.weights(), average_);
