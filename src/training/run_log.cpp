@@ -12,6 +12,9 @@ void RunLog::add(const Json& line) { text_ += line.dump() + "\n"; }
 
 void RunLog::write(const std::filesystem::path& folder) const {
   write_file(folder / "log.jsonl", text_);
+}
+
+void RunLog::draw(const std::filesystem::path& folder) const {
   PlotSeries training{"training (running mean)", {}, {}};
   PlotSeries validation{"validation", {}, {}};
   std::istringstream lines(text_);

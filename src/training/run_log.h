@@ -15,8 +15,10 @@ class RunLog {
   void restore(std::string text) { text_ = std::move(text); }
   void add(const Json& line);
   const std::string& text() const { return text_; }
-  /// Writes `folder`/log.jsonl and the loss curve as loss.png and loss.svg.
+  /// Writes `folder`/log.jsonl.
   void write(const std::filesystem::path& folder) const;
+  /// Draws the loss curve as `folder`/loss.png and loss.svg.
+  void draw(const std::filesystem::path& folder) const;
 
  private:
   std::string text_;
