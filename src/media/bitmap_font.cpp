@@ -136,7 +136,7 @@ void draw_glyph(Image& image, int left, int top, std::size_t glyph, const TextSt
 
 std::string encoded(std::u32string_view points) {
   std::string text;
-  for (const char32_t point : points) append_utf8(text, point);
+  for (const char32_t point : points) put_utf8(text, point);
   return text;
 }
 

@@ -35,8 +35,10 @@ struct Axis {
   }
 };
 
+constexpr double far = 1e100;  // beyond it, differences and quotients of two values overflow
+
 bool drawable(double x, double y, bool log_y) {
-  return std::isfinite(x) && std::isfinite(y) && (!log_y || y > 0);
+  return std::abs(x) <= far && std::abs(y) <= far && (!log_y || y >= 1 / far);
 }
 
 struct Bounds {
@@ -48,16 +50,25 @@ struct Bounds {
   }
 };
 
-/// Room where there is none: no points, or all on one level.
-Bounds widened(Bounds bounds, bool logarithmic) {
-  if (bounds.low > bounds.high) return logarithmic ? Bounds{0.1, 1} : Bounds{0, 1};
-  if (logarithmic) {
-    const double slack = std::max(std::pow(bounds.high / bounds.low, 0.04), 1.02);
-    return {bounds.low / slack, bounds.high * slack};
-  }
-  const double spread = bounds.high - bounds.low;
-  const double slack = spread > 0 ? spread * 0.04 : std::max(std::abs(bounds.high) * 0.1, 1e-3);
+/// Bounds that differ by more than rounding.
+Bounds opened(Bounds bounds) {
+  if (bounds.low > bounds.high) return {0, 1};
+  const double size = std::max(std::abs(bounds.low), std::abs(bounds.high));
+  if (bounds.high - bounds.low > 1e-9 * size) return bounds;
+  const double slack = std::max(size * 0.1, 1e-3);
   return {bounds.low - slack, bounds.high + slack};
+}
+
+/// Bounds with air below and above the curves.
+Bounds with_air(Bounds bounds, bool logarithmic) {
+  if (!logarithmic) {
+    const Bounds open = opened(bounds);
+    const double slack = (open.high - open.low) * 0.04;
+    return {open.low - slack, open.high + slack};
+  }
+  if (bounds.low > bounds.high) return {0.1, 1};
+  const double slack = std::max(std::pow(bounds.high / bounds.low, 0.04), 1.05);
+  return {bounds.low / slack, bounds.high * slack};
 }
 
 /// 1, 2 or 5 times a power of ten, at least `rough`.
@@ -71,8 +82,9 @@ double round_step(double rough) {
 std::vector<double> linear_ticks(double low, double high, int most) {
   const double step = round_step((high - low) / std::max(1, most));
   std::vector<double> ticks;
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high + step * 1e-9; ++k)
-    ticks.push_back(k * step);
+  const double first = std::ceil(low / step - 1e-9);
+  for (int i = 0; i <= most + 1 && (first + i) * step <= high + step * 1e-9; ++i)
+    ticks.push_back((first + i) * step);
   return ticks;
 }
 
@@ -149,8 +161,8 @@ class Composer {
         across.include(one.x[i]);
         down.include(one.y[i]);
       }
-    if (across.low >= across.high) across = widened(across, false);
-    down = widened(down, options_.log_y);
+    across = opened(across);
+    down = with_air(down, options_.log_y);
     x_ = {across.low, across.high, 0, 1, false};
     y_ = {down.low, down.high, 0, 1, options_.log_y};
   }

@@ -28,7 +28,7 @@ void be_silent(cmsContext, cmsUInt32Number, const char*) {}
 class ToSrgb {
  public:
   ToSrgb(std::span<const std::byte> profile, cmsColorSpaceSignature space, cmsUInt32Number input,
-         cmsUInt32Number output)
+         cmsUInt32Number output, cmsUInt32Number flags = 0)
       : context_(cmsCreateContext(nullptr, nullptr)) {
     const auto context = static_cast<cmsContext>(context_.get());
     if (!context || profile.empty()) return;
@@ -37,9 +37,9 @@ class ToSrgb {
                                            static_cast<cmsUInt32Number>(profile.size())));
     if (!source_ || cmsGetColorSpace(source_.get()) != space) return;
     srgb_.reset(cmsCreate_sRGBProfileTHR(context));
-    transform_.reset(cmsCreateTransformTHR(context, source_.get(), input, srgb_.get(), output,
-                                           INTENT_RELATIVE_COLORIMETRIC,
-                                           cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_COPY_ALPHA));
+    transform_.reset(cmsCreateTransformTHR(
+        context, source_.get(), input, srgb_.get(), output, INTENT_RELATIVE_COLORIMETRIC,
+        cmsFLAGS_BLACKPOINTCOMPENSATION | cmsFLAGS_COPY_ALPHA | flags));
   }
 
   explicit operator bool() const { return transform_ != nullptr; }
@@ -71,9 +71,10 @@ bool equal_within_one(std::span<const std::uint8_t> a, std::span<const std::uint
                     [](int left, int right) { return std::abs(left - right) <= 1; });
 }
 
-/// Gray through a table; sRGB's neutral axis has three equal channels.
+/// Gray through a table; sRGB's neutral axis has three equal channels. Its 256 colours need no
+/// shortcuts, which in lcms cost up to nine levels in the shadows of a linear profile.
 Image gray_to_srgb(Image image, std::span<const std::byte> profile) {
-  const ToSrgb transform(profile, cmsSigGrayData, TYPE_GRAY_8, TYPE_RGB_8);
+  const ToSrgb transform(profile, cmsSigGrayData, TYPE_GRAY_8, TYPE_RGB_8, cmsFLAGS_NOOPTIMIZE);
   if (!transform) return image;
   const auto levels = probe_colours(1);
   std::vector<std::uint8_t> colours(256 * 3), table(256);

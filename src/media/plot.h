@@ -7,7 +7,8 @@
 
 namespace sumi {
 
-/// One curve; points that are not finite (or not positive on a logarithmic axis) break the line.
+/// One curve. Points that are not finite or beyond 1e100, or not positive on a logarithmic axis,
+/// break it.
 struct PlotSeries {
   std::string name;
   std::vector<double> x;

@@ -44,7 +44,7 @@ std::u32string utf8_to_utf32(std::string_view text) {
   return points;
 }
 
-void append_utf8(std::string& out, char32_t point) {
+void put_utf8(std::string& out, char32_t point) {
   const auto put = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (point < 0x80) {
     put(point);
@@ -74,7 +74,7 @@ std::optional<std::string> utf8_to_latin1(std::string_view text) {
 
 std::string latin1_to_utf8(std::string_view text) {
   std::string utf8;
-  for (const char byte : text) append_utf8(utf8, static_cast<unsigned char>(byte));
+  for (const char byte : text) put_utf8(utf8, static_cast<unsigned char>(byte));
   return utf8;
 }
 
@@ -110,7 +110,7 @@ std::string utf16_to_utf8(std::string_view bytes, ByteOrder order) {
       point = pair ? 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00) : replacement;
       if (pair) i += 2;
     }
-    append_utf8(utf8, point);
+    put_utf8(utf8, point);
   }
   return utf8;
 }

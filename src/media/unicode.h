@@ -9,7 +9,7 @@ namespace sumi {
 /// Code points of UTF-8 text; every malformed sequence becomes one U+FFFD per byte.
 std::u32string utf8_to_utf32(std::string_view text);
 
-void append_utf8(std::string& out, char32_t code_point);
+void put_utf8(std::string& out, char32_t code_point);
 
 /// Latin-1 bytes, or nothing when a character lies outside Latin-1 or is NUL.
 std::optional<std::string> utf8_to_latin1(std::string_view text);
