@@ -173,7 +173,7 @@ Parameters take_parameters(std::vector<std::string_view>& lines) {
                       is_key_character)) {
         parameters.emplace_back(line.substr(0, colon), unquoted(trim(line.substr(colon + 1))));
       } else if (!line.empty()) {
-        parameters.back().second += "\n" + std::string(line);
+        parameters.back().second.append(1, '\n').append(line);
       }
     }
     lines.resize(i);
