@@ -44,9 +44,9 @@ struct ModelSet {
   ClipTextModel text;
   UNet unet;
   LatentCoder coder;
-  ScheduleConfig schedule;
-  GenerationDefaults defaults;
-  torch::Device device{torch::kCPU};
+  ScheduleConfig schedule = {};
+  GenerationDefaults defaults = {};
+  torch::Device device = torch::kCPU;
 };
 
 /// The file or folder that a request's `model` stands for: `default` is the one that comes with
