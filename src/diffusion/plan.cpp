@@ -49,8 +49,7 @@ Numbers spaced_timesteps(const ScheduleConfig& config, const std::string& spacin
     for (int i = 0; i < count; ++i)
       result.push_back(std::nearbyint(total - i * (double(total) / count)) - 1);
   } else {
-    // even() runs from its first point; a single point of the references is the clean end.
-    result = points == 1 ? Numbers{0} : even(points, total - 1, 0);
+    result = even(points, total - 1, 0);
     result.resize(std::size_t(count));
     for (auto& t : result) t = whole ? std::nearbyint(t) : float(t);
   }
@@ -71,9 +70,10 @@ Numbers spaced_ratios(const ScheduleConfig& config, const Schedule& schedule,
     for (const double t : times) ratios.push_back(schedule.level(t).ratio());
     return ratios;
   };
-  if (spacing == "karras") return karras_ratios(n, low, high, config.rho);
+  if (spacing == "karras") return karras_ratios(n, low, high, config.rho > 0 ? config.rho : 7);
   if (spacing == "exponential") return exponential_ratios(n, low, high);
-  if (spacing == "polyexponential") return polyexponential_ratios(n, low, high);
+  if (spacing == "polyexponential")
+    return polyexponential_ratios(n, low, high, config.rho > 0 ? config.rho : 1);
   if (spacing == "beta") return beta_ratios(n, low, high);
   if (spacing == "vp") return vp_ratios(n);
   if (spacing == "lu") {
@@ -155,7 +155,7 @@ Layout ratio_layout(const ScheduleConfig& config, const Schedule& schedule, Grid
       // k-diffusion's grids take the range from their own timesteps, DPM-Solver's from the table.
       double low = wide ? ratios.back() : schedule.ratio_min();
       double high = wide ? ratios.front() : schedule.ratio_max();
-      if (n == 1) low = schedule.ratio_min();
+      if (n == 1) low = schedule.ratio_min(), high = schedule.ratio_max();
       if (config.sigma_min > 0) low = config.sigma_min;
       if (config.sigma_max > 0) high = config.sigma_max;
       if (config.sigmas_in_table_order) std::swap(low, high);
@@ -339,7 +339,7 @@ void add_table_options(Plan& plan, const ScheduleConfig& config, int n) {
 double Plan::timestep_of(NoiseLevel level) const {
   for (std::size_t i = 0; i < timesteps.size(); ++i) {
     const double a = levels[i].sigma * level.alpha, b = level.sigma * levels[i].alpha;
-    if (std::abs(a - b) <= 1e-9 * (a + b)) return timesteps[i];
+    if (std::abs(a - b) <= 1e-13 * (a + b)) return timesteps[i];
   }
   return quantise ? schedule.nearest_timestep_of(level) : schedule.timestep_of(level);
 }
@@ -371,7 +371,8 @@ Plan Plan::from_step(std::size_t first) const {
 }
 
 Tensor Plan::run(const Denoiser& denoise, Tensor x, const NoiseSource& noise) const {
-  if (!noise && sampler->uses_noise && options.eta > 0)
+  const bool always = sampler->uses_noise && sampler->eta == 0;
+  if (!noise && (always || options.eta > 0 || options.s_churn > 0))
     throw Error(fmt::format("sampler {} draws fresh noise", sampler->name),
                 "give it a NoiseSource");
   SamplerOptions told = options;

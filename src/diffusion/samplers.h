@@ -38,27 +38,28 @@ struct SamplerOptions {
   double s_noise = 1;                                       ///< scale of fresh noise
   int order = 2;                                            ///< of the formula
   Solver solver = Solver::midpoint;
-  bool over_clean = true;          ///< extrapolate clean estimates, not noise estimates
-  bool lower_order_final = false;  ///< the last steps fall to second and first order
-  bool euler_at_final = false;     ///< the last step falls to first order
-  bool runge_kutta_start = false;  ///< PNDM as published; otherwise PLMS
-  bool large_variance = false;     ///< DDPM with the upper bound of the posterior variance
-  bool noise_on_last = false;      ///< DDPM adds noise in its last step too
-  std::vector<int> uncorrected;    ///< steps after which UniPC does not correct
+  bool over_clean = true;             ///< extrapolate clean estimates, not noise estimates
+  bool lower_order_final = false;     ///< the last steps fall to second and first order
+  bool euler_at_final = false;        ///< the last step falls to first order
+  bool runge_kutta_start = false;     ///< PNDM as published; otherwise PLMS
+  bool large_variance = false;        ///< DDPM with the upper bound of the posterior variance
+  bool noise_on_last = false;         ///< DDPM adds noise in its last step too
+  std::vector<int> uncorrected = {};  ///< steps after which UniPC does not correct
 
   /// Linear multistep over what this parameterisation's network puts out, not over noise.
-  std::optional<Parameterisation> over_output;
+  std::optional<Parameterisation> over_output = {};
   /// Churn after the network was asked, reusing its output (diffusers), not before (Karras et al.).
-  std::optional<Parameterisation> stale_churn;
+  std::optional<Parameterisation> stale_churn = {};
   /// Limits clean estimates inside a formula that keeps the unlimited noise estimate (DDIM).
-  std::function<Tensor(const Tensor&)> limit;
+  std::function<Tensor(const Tensor&)> limit = nullptr;
 
   /// Where step i lands, when that is not the next level: diffusers' DDIM, DDPM and PNDM go a fixed
   /// number of timesteps down whatever the spacing. Empty: the next level.
-  std::vector<NoiseLevel> landing;
-  std::vector<Halfway> halfway;     ///< of the Runge-Kutta start; empty: half in log ratio
-  std::vector<NoiseLevel> resting;  ///< TCD's level s of each step; empty: from eta and the ratios
-  std::vector<Boundary> boundary;   ///< LCM's, for each step; empty: none
+  std::vector<NoiseLevel> landing = {};
+  std::vector<Halfway> halfway = {};  ///< of the Runge-Kutta start; empty: half in log ratio
+  /// TCD's level s of each step; empty: from eta and the ratios.
+  std::vector<NoiseLevel> resting = {};
+  std::vector<Boundary> boundary = {};  ///< LCM's, for each step; empty: none
 };
 
 /// x: [batch, …] at levels.front() -> the latents at levels.back(). Pure: no input is changed.

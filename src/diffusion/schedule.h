@@ -35,7 +35,7 @@ struct ScheduleConfig {
   double sigma_min = 0;
   double sigma_max = 0;
   double sigma_data = 1;
-  double rho = 7;
+  double rho = 0;
   double shift = 1;
 
   bool clip_sample = false;
@@ -87,7 +87,7 @@ struct ScheduleConfig {
     visit("sigma_min", self.sigma_min, "lowest sigma of a spacing by sigma; 0 the table's");
     visit("sigma_max", self.sigma_max, "highest sigma of a spacing by sigma; 0 the table's");
     visit("sigma_data", self.sigma_data, "standard deviation of the data (EDM)");
-    visit("rho", self.rho, "exponent of the Karras spacing");
+    visit("rho", self.rho, "exponent of a spacing; 0 its own: 7 for karras, 1 for polyexponential");
     visit("shift", self.shift, "timestep shift of rectified flow (Esser et al. 2024)");
     visit("clip_sample", self.clip_sample, "clip the clean estimate");
     visit("clip_sample_range", self.clip_sample_range, "to plus and minus this");

@@ -131,7 +131,7 @@ Tensor sample_restart(const Denoiser& denoise, Tensor x, std::span<const NoiseLe
     times = steps >= 36 ? 2 : 1;
     ratios =
         karras_ratios(steps - again_steps * times, ratios[std::size_t(steps) - 1], ratios.front());
-    ratios.push_back(0);
+    ratios.push_back(levels.back().ratio());
   }
   const auto nearest = [&](double ratio) {
     const auto closer = [&](double a, double b) {
