@@ -91,6 +91,20 @@ void check(const TrainCommand& command) {
   check_file("train", command.recipe);
 }
 
+void check(const EvalCommand& command) {
+  check_machine(command.machine);
+  find_model(command.model);
+  if (command.scorer.empty() || !fs::is_directory(command.scorer))
+    throw Error(fmt::format("--scorer: there is no folder \"{}\"", command.scorer),
+                "train one: sumi train recipes/…/scorer.json --output out/scorer");
+  if (command.world.empty()) throw Error("--world is missing", "give recipes/worlds/NAME.json");
+  check_file("--world", command.world);
+  if (command.group < 2 || command.count < command.group || command.count > 100'000)
+    throw Error(fmt::format("--count is {} and --group is {}", command.count, command.group),
+                "give a group of 2 or more and a count from one group to 100000");
+  if (!command.output.empty()) check_output(command.output);
+}
+
 void check(const BenchCommand& command) {
   static constexpr const char* kSuites[] = {"base"};
   check_machine(command.machine);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <variant>
 #include <vector>
@@ -106,6 +108,33 @@ struct BenchCommand {
   }
 };
 
+struct EvalCommand {
+  static constexpr bool needs_engine = true;
+  std::string model = "default";
+  std::string scorer;
+  std::string world;
+  std::string split = "held_out";
+  int count = 512;
+  int group = 64;
+  std::int64_t seed = 0;
+  std::string output;
+  MachineOptions machine;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("model", self.model, "the model to judge: a folder, a file or `default`");
+    visit("scorer", self.scorer, "output folder of a scorer's training, e.g. out/scorer");
+    visit("world", self.world, "the world whose captions are drawn, e.g. recipes/worlds/NAME.json");
+    visit(
+        "split", self.split,
+        "which samples of it: validation, validation_concepts, held_out, held_out_pairs or train");
+    visit("count", self.count, "how many pictures, e.g. 512");
+    visit("group", self.group, "prompts among which a picture's own has to be picked, e.g. 64");
+    visit("seed", self.seed, "seed of the first picture, e.g. 0");
+    visit("output", self.output, "contact sheet of the first 64 pictures, e.g. sheet.png");
+  }
+};
+
 struct InfoCommand {
   static constexpr bool needs_engine = false;
   std::string file;
@@ -168,9 +197,10 @@ struct VersionCommand {
   bool json = false;
 };
 
-using Command = std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand,
-                             ConvertCommand, TrainCommand, BenchCommand, InfoCommand, DoctorCommand,
-                             InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand>;
+using Command =
+    std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
+                 TrainCommand, EvalCommand, BenchCommand, InfoCommand, DoctorCommand,
+                 InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand>;
 
 /// Reads the arguments after the program's name. Throws Error for what cannot be understood:
 /// unknown options (with the nearest known one), values that are no numbers, missing arguments.
@@ -182,6 +212,7 @@ void check(const GenerateCommand& command);
 void check(const ReplayCommand& command);
 void check(const ConvertCommand& command);
 void check(const TrainCommand& command);
+void check(const EvalCommand& command);
 void check(const BenchCommand& command);
 
 /// Where a folder or file given as a model lies: "default" and names under models/ are Sumi's own.

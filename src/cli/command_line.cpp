@@ -20,6 +20,7 @@ struct Draft {
   ReplayCommand replay;
   ConvertCommand convert;
   TrainCommand train;
+  EvalCommand eval;
   BenchCommand bench;
   InfoCommand info;
   DoctorCommand doctor;
@@ -110,6 +111,12 @@ void describe_training(CLI::App& program, Draft& draft) {
   add_fields(train, draft.train);
   add_fields(train, draft.train.machine);
   train.footer("Example:\n  sumi train recipes/NAME.json --output out/mine\n");
+  auto& eval =
+      add_command(program, "eval", "Judge a model by how often a scorer picks the right prompt.");
+  add_fields(eval, draft.eval);
+  add_fields(eval, draft.eval.machine);
+  eval.footer(
+      "Example:\n  sumi eval --scorer out/scorer --world recipes/worlds/NAME.json -o sheet.png\n");
   auto& bench = add_command(program, "bench", "Measure speed and memory on this machine.");
   add_fields(bench, draft.bench);
   add_fields(bench, draft.bench.machine);
@@ -192,6 +199,7 @@ Command finish(Draft& draft, const CLI::App& app) {
   if (name == "sumi data fetch") return draft.fetch;
   if (name == "sumi data sheet") return draft.sheet;
   if (name == "sumi train") return draft.train;
+  if (name == "sumi eval") return draft.eval;
   if (name == "sumi bench") return draft.bench;
   if (name == "sumi info") return draft.info;
   return draft.doctor;

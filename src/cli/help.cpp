@@ -77,7 +77,11 @@ std::string help_text(const CLI::App& app, const std::string& name) {
     if (sub == commands.front()) out += "\nCommands:\n";
     add_row(out, "  " + sub->get_name(), sub->get_description());
   }
-  for (const auto& group : app.get_groups()) {
+  auto groups = app.get_groups();
+  // --help is always the first option, its group the last.
+  std::stable_partition(groups.begin(), groups.end(),
+                        [](const std::string& group) { return group != "Machine"; });
+  for (const auto& group : groups) {
     if (group.empty()) continue;
     std::string rows;
     for (const auto* option : app.get_options())

@@ -54,6 +54,10 @@ constexpr OptionRow kRows[] = {
     {"suite", "", "NAME", "Options"},
     {"only", "", "KEY", "Options"},
     {"repeats", "", "N", "Options"},
+    {"scorer", "", "FOLDER", "Options"},
+    {"world", "", "FILE", "Options"},
+    {"split", "", "NAME", "Options"},
+    {"group", "", "N", "Options"},
     {"tensors", "", "", "Options"},
 };
 

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/base_suite.h"
+#include "cli/child_process.h"
+#include "cli/engine_commands.h"
+#include "cli/machine.h"
+#include "cli/plain_commands.h"
+#include "cli/version.h"
+
+namespace sumi {
+namespace {
+
+constexpr Measurement kBase[] = {
+    {"ratios", "unet_sd15_vs_libtorch", measure_unet},
+    {"bytes", "sd15_txt2img_peak", measure_txt2img_memory},
+    {"seconds", "load_2gb", measure_loading},
+};
+
+void check_keys(const BenchCommand& command) {
+  std::vector<std::string> known;
+  for (const auto& m : kBase) known.emplace_back(m.key);
+  for (const auto& key : command.only)
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      throw Error(fmt::format("--only: \"{}\" is not measured by {}", key, command.suite),
+                  fmt::format("choose from: {}", fmt::join(known, ", ")));
+}
+
+bool wanted(const BenchCommand& command, const char* key) {
+  return command.only.empty() ||
+         std::find(command.only.begin(), command.only.end(), key) != command.only.end();
+}
+
+Json describe_machine(const BenchCommand& command) {
+  const auto machine = read_machine();
+  return {{"processor", machine.processor},
+          {"features", machine.features},
+          {"cores", machine.cores_usable},
+          {"threads", command.machine.threads > 0 ? command.machine.threads : machine.cores_usable},
+          {"device", command.machine.device},
+          {"memory_bytes", machine.memory_bytes}};
+}
+
+void print_line(const Measurement& measurement, const Json& seen) {
+  fmt::print("{:<10}{:<28}{:<14.6g}", measurement.section, measurement.key,
+             seen["value"].get<double>());
+  for (const auto& [name, value] : seen.items())
+    if (name != "value") fmt::print(" {} {}", name, value.dump());
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int run(const BenchCommand& command) {
+  check_keys(command);
+  Json report = {{"suite", command.suite},    {"ratios", Json::object()},
+                 {"seconds", Json::object()}, {"bytes", Json::object()},
+                 {"details", Json::object()}, {"machine", describe_machine(command)},
+                 {"versions", own_versions()}};
+  for (const auto& measurement : kBase) {
+    if (!wanted(command, measurement.key)) continue;
+    if (!command.machine.json) fmt::print(stderr, "measuring {}…\n", measurement.key);
+    auto seen = measure_in_child([&] { return measurement.run(command); });
+    report[measurement.section][measurement.key] = seen["value"];
+    if (!command.machine.json) print_line(measurement, seen);
+    seen.erase("value");
+    report["details"][measurement.key] = std::move(seen);
+  }
+  report["versions"].update(library_versions());
+  if (command.machine.json) print_json(report);
+  return 0;
+}
+
+}  // namespace sumi

@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "cli/engine_commands.h"
+#include "cli/plain_commands.h"
+#include "models/catalog.h"
+#include "weights/checkpoint.h"
+
+namespace sumi {
+namespace {
+
+std::optional<DType> chosen_type(const std::string& name) {
+  if (name == "f32") return DType::f32;
+  if (name == "f16") return DType::f16;
+  if (name == "bf16") return DType::bf16;
+  return std::nullopt;
+}
+
+bool wants_single_file(const ConvertCommand& command) {
+  if (command.layout == "auto")
+    return std::filesystem::path(command.target).extension() == ".safetensors";
+  return command.layout == "single";
+}
+
+/// A single file carries no configuration; the catalog knows it from the shapes.
+void add_missing_configs(Checkpoint& checkpoint, const ModelSpec& spec) {
+  const auto add = [&](const char* part, bool present, const char* name, Json config) {
+    if (!present || checkpoint.configs.contains(part)) return;
+    config["_class_name"] = name;
+    checkpoint.configs[part] = std::move(config);
+  };
+  add("unet", spec.has_unet, "UNet2DConditionModel", to_json(spec.unet));
+  add("vae", spec.has_vae, "AutoencoderKL", to_json(spec.vae));
+  if (spec.has_text && !checkpoint.configs.contains("text_encoder")) {
+    auto config = to_json(spec.text);
+    config["architectures"] = {"CLIPTextModel"};
+    config["model_type"] = "clip_text_model";
+    checkpoint.configs["text_encoder"] = std::move(config);
+  }
+}
+
+}  // namespace
+
+int run(const ConvertCommand& command) {
+  const auto source = find_model(command.source);
+  const auto files = open_checkpoint_files(source);
+  auto checkpoint = to_checkpoint(files);
+  const auto type = chosen_type(command.to);
+  const bool single = wants_single_file(command);
+  if (single) {
+    save_single_file(command.target, checkpoint, type);
+  } else {
+    add_missing_configs(checkpoint, describe_model(files));
+    save_diffusers_folder(command.target, checkpoint, type);
+  }
+  if (command.machine.json)
+    print_json({{"source", source.string()},
+                {"target", command.target},
+                {"layout", single ? "single" : "diffusers"},
+                {"to", command.to}});
+  else
+    fmt::print("{}: written as {}\n", command.target, single ? "one file" : "a diffusers folder");
+  return 0;
+}
+
+}  // namespace sumi

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "cli/command.h"
+
+namespace sumi {
+
+// The commands that need tensors; only sumi-engine has them. Each prints on stdout and returns the
+// exit code.
+
+int run(const GenerateCommand& command);
+int run(const ReplayCommand& command);
+int run(const ConvertCommand& command);
+int run(const TrainCommand& command);
+int run(const EvalCommand& command);
+int run(const BenchCommand& command);
+
+/// Versions of the libraries that compute: libtorch, onednn, openblas; whether there is CUDA.
+Json library_versions();
+
+}  // namespace sumi
