@@ -73,7 +73,7 @@ TEST(Kill, AtAnyMomentTheRunEndsWithTheSameBytes) {
   const std::string expected = result_bytes(straight.path());
   std::mt19937 random(5);
   int killed = 0;
-  for (int run = 0; run < 6; ++run) {
+  for (int run = 0; run < 3; ++run) {
     const TemporaryDirectory folder;
     for (int round = 0; round < 6; ++round)
       if (!kill_after(start_training(folder.path()), 1 + static_cast<int>(random() % 60))) ++killed;
@@ -82,7 +82,7 @@ TEST(Kill, AtAnyMomentTheRunEndsWithTheSameBytes) {
     for (const auto& entry : fs::directory_iterator(folder.path() / "snapshots"))
       EXPECT_TRUE(fs::exists(entry.path() / "manifest.json")) << entry.path();
   }
-  EXPECT_GT(killed, 20);
+  EXPECT_GT(killed, 9);
 }
 
 }  // namespace
