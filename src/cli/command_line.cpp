@@ -73,7 +73,6 @@ void describe_replay(CLI::App& program, Draft& draft) {
 
 void describe_model(CLI::App& program, Draft& draft) {
   auto& app = add_command(program, "model", "Look into model files and convert them.");
-  app.require_subcommand(1);
   auto& inspect = add_command(app, "inspect", "What a checkpoint, folder or tensor file holds.");
   add_argument(inspect, "PATH", draft.inspect.path, "a weight file or a diffusers folder");
   add_fields(inspect, draft.inspect);
@@ -92,7 +91,6 @@ void describe_model(CLI::App& program, Draft& draft) {
 
 void describe_data(CLI::App& program, Draft& draft) {
   auto& app = add_command(program, "data", "Fetch and look at training pictures.");
-  app.require_subcommand(1);
   add_json(add_command(app, "list", "The sources that can be fetched, with their licences."),
            draft.list.json);
   auto& fetch = add_command(app, "fetch", "Download sources by name; does nothing twice.");

@@ -1,5 +1,7 @@
 #include "cli/random_model.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 #include "core/paths.h"
 #include "models/catalog.h"
 
