@@ -38,12 +38,22 @@ void add_chunk(std::vector<std::byte>& png, std::string_view type,
   png.insert(png.end(), chunk.begin(), chunk.end());
 }
 
-std::vector<std::byte> deflated(const std::string& text) {
-  uLongf size = compressBound(text.size());
-  std::vector<std::byte> out(size);
-  compress(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(text.data()),
-           text.size());
-  out.resize(size);
+/// `count` times "a", compressed block by block: the test itself must not need the room.
+std::vector<std::byte> deflated_run(std::size_t count) {
+  std::vector<std::byte> out(count / 500 + 1000);
+  std::vector<Bytef> block(65536, 'a');
+  z_stream stream{};
+  deflateInit(&stream, Z_DEFAULT_COMPRESSION);
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  for (std::size_t done = 0; done < count; done += stream.total_in - done) {
+    stream.next_in = block.data();
+    stream.avail_in = static_cast<uInt>(std::min(block.size(), count - done));
+    deflate(&stream, Z_NO_FLUSH);
+  }
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
   return out;
 }
 
@@ -59,7 +69,7 @@ void expect_quick_refusal(std::span<const std::byte> bytes, const std::string& p
 
 TEST(Hostile, AHugeHeaderIsRefusedAtOnce) {
   auto png = png_header(65500, 65500);
-  add_chunk(png, "IDAT", deflated(std::string(1000, '\0')));
+  add_chunk(png, "IDAT", deflated_run(1000));
   add_chunk(png, "IEND", {});
   expect_quick_refusal(png, "65500x65500");
   const DecodeLimits generous{std::uint64_t{1} << 40};
@@ -79,7 +89,7 @@ TEST(Hostile, TenThousandTextChunksAreRefusedAtOnce) {
   auto png = png_header(1, 1);
   std::vector<std::byte> text;
   append(text, std::string_view("k\0\0", 3));
-  const auto bomb = deflated(std::string(1 << 20, 'a'));
+  const auto bomb = deflated_run(1 << 20);
   text.insert(text.end(), bomb.begin(), bomb.end());
   const auto chunk = png_chunk("zTXt", text);
   for (int i = 0; i < 10000; ++i) png.insert(png.end(), chunk.begin(), chunk.end());
@@ -90,13 +100,13 @@ TEST(Hostile, ATextBombIsBounded) {
   auto png = encoded(noise_image(4, 4, 3), ImageFormat::png);
   std::vector<std::byte> text;
   append(text, std::string_view("parameters\0\0", 12));
-  const auto bomb = deflated(std::string(64 << 20, 'a'));
+  const auto bomb = deflated_run(64 << 20);
   text.insert(text.end(), bomb.begin(), bomb.end());
   png = with_chunks(png, png_chunk("zTXt", text));
   EXPECT_EQ(problem_of([&] { decode_image(png, "test"); }), "");  // the pixels are good
   const auto before = peak_memory_bytes();
   EXPECT_THAT(problem_of([&] { read_metadata(png, "test"); }), HasSubstr("\"parameters\""));
-  EXPECT_LT(peak_memory_bytes() - before, 48u << 20);
+  EXPECT_LT(peak_memory_bytes() - before, 32u << 20);
 }
 
 TEST(Hostile, AnimatedWebpIsRefused) {
@@ -240,7 +250,7 @@ TEST(Hostile, TooManyScansAreRefused) {
   const std::string_view dc_scan("\xFF\xDA\0\x08\x01\x01\0\0\0\0\0\0\0\0\0\0", 16);
   for (int i = 0; i < 5000; ++i) append(jpeg, dc_scan);
   append(jpeg, "\xFF\xD9");
-  EXPECT_NE(problem_of([&] { decode_image(jpeg, "test"); }), "");
+  EXPECT_THAT(problem_of([&] { decode_image(jpeg, "test"); }), HasSubstr("scans"));
 }
 
 TEST(Hostile, NamesWhatIsNoPicture) {
