@@ -27,7 +27,7 @@ TEST(Schedules, TimestepAndLevelAreInverse) {
     const Schedule schedule(config);
     const double scale = schedule.level(0.5).sigma > 0.1 ? 1000 : 1;  // `angle` runs from 0 to 1
     for (const double t : {3.0, 17.25, 500.0, 998.5})
-      EXPECT_NEAR(schedule.timestep_of(schedule.level(t / scale)) * scale, t, 1e-6) << kind;
+      EXPECT_NEAR(schedule.timestep_of(schedule.level(t / scale)) * scale, t, 1e-4) << kind;
   }
   ScheduleConfig edm;
   edm.beta_schedule = "edm";
