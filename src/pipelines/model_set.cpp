@@ -10,9 +10,14 @@ namespace sumi {
 namespace fs = std::filesystem;
 namespace {
 
-ClipTokenizer tokenizer_of(const Checkpoint& checkpoint) {
-  if (!checkpoint.tokenizer_folder.empty())
-    return ClipTokenizer::from_folder(checkpoint.tokenizer_folder);
+/// The checkpoint's own vocabulary; where a folder leaves it out and the tower has CLIP's size,
+/// CLIP's.
+ClipTokenizer tokenizer_of(const Checkpoint& checkpoint, const ModelSpec& spec) {
+  constexpr int kClipVocabulary = 49408;
+  const auto& folder = checkpoint.tokenizer_folder;
+  if (!folder.empty() &&
+      (fs::exists(folder / "vocab.json") || spec.text.vocab_size != kClipVocabulary))
+    return ClipTokenizer::from_folder(folder);
   const auto tokenizer = ClipTokenizer::from_merges(resource("clip/bpe_simple_vocab_16e6.txt"));
   return checkpoint.family == "sd2" ? tokenizer.with_padding("!") : tokenizer;
 }
@@ -102,7 +107,7 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
        device);
   auto coder = vae.empty() ? bind_coder(checkpoint, spec, where, device) : load_coder(vae, device);
 
-  ModelSet models{model, spec, tokenizer_of(checkpoint), text, unet, coder, {}, {}, device};
+  ModelSet models{model, spec, tokenizer_of(checkpoint, spec), text, unet, coder, {}, {}, device};
   std::string sampler;
   if (const auto found = checkpoint.configs.find("scheduler"); found != checkpoint.configs.end()) {
     const auto scheduler = read_diffusers_scheduler(found->second, where + ": scheduler");

@@ -28,17 +28,10 @@ Recorded read_case(const fs::path& folder) {
   return {read_json(folder / "goldens.json"), load_state_dict(folder / "goldens.safetensors")};
 }
 
-/// The checkpoint of a folder: a single file where CLIP's own vocabulary is used, else its
-/// diffusers layout.
 ModelSet load(const fs::path& folder, const Json& asked) {
   SpecOverrides overrides;
-  overrides.norm_num_groups = asked.value("norm_num_groups", 4);
   overrides.prediction_type = asked.value("prediction_type", "epsilon");
-  const bool whole_vocabulary = asked.at("text_config").value("vocab_size", 49408) == 49408;
-  if (!whole_vocabulary)
-    return load_model_set((folder / "diffusers").string(), "", torch::kCPU, overrides);
-  overrides.text_heads = asked.at("text_config").value("num_attention_heads", 0);
-  return load_model_set((folder / "single_file.safetensors").string(), "", torch::kCPU, overrides);
+  return load_model_set((folder / "diffusers").string(), "", torch::kCPU, overrides);
 }
 
 struct Settings {
