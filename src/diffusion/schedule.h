@@ -11,7 +11,8 @@
 namespace sumi {
 
 /// Everything that diffusers writes into a scheduler_config.json, with its names. The values here
-/// are Stable Diffusion 1's; diffusers_plan.h knows what each diffusers class assumes instead.
+/// are Stable Diffusion 1's; read_diffusers_scheduler knows what each diffusers class assumes
+/// instead.
 struct ScheduleConfig {
   int num_train_timesteps = 1000;
   std::string beta_schedule = "scaled_linear";
