@@ -123,7 +123,7 @@ Report examine() {
   report.machine = read_machine();
   report.places = Json::object();
   look_for_engine(report);
-  look_for(report, "default_model", "models/default", true);
+  look_for(report, "default_model", "models/default/model_index.json", true);
   look_for(report, "clip_vocabulary", "clip/bpe_simple_vocab_16e6.txt", false);
   look_at_disk(report);
   judge_processor(report);

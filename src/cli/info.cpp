@@ -48,7 +48,7 @@ Json describe_picture(const std::filesystem::path& file) {
 }
 
 void print_line(std::string_view name, std::string_view value) {
-  fmt::print("{:<18}{}\n", name, value);
+  fmt::print("{:<22}{}\n", name, value);
 }
 
 void print_picture(const Json& picture) {
