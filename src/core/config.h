@@ -28,7 +28,9 @@ namespace sumi {
 ///
 /// JSON, the command line and documentation are visitors over that list.
 template <class T>
-concept Config = requires(T& value) { T::fields(value, [](const char*, auto&, const char*) {}); };
+concept Config = requires(T& value) {
+  T::fields(value, [](const char*, auto&, const char*) {});
+};
 
 template <Config T>
 Json to_json(const T& config);
@@ -68,19 +70,21 @@ void read(const Json& json, T& value, const std::string& where) {
       value.push_back(std::move(element));
     }
   } else {
-    const bool fits = std::is_same_v<T, bool>          ? json.is_boolean()
-                      : std::is_integral_v<T>          ? json.is_number_integer()
-                      : std::is_floating_point_v<T>    ? json.is_number()
-                                                       : json.is_string();
+    const bool fits = std::is_same_v<T, bool>       ? json.is_boolean()
+                      : std::is_integral_v<T>       ? json.is_number_integer()
+                      : std::is_floating_point_v<T> ? json.is_number()
+                                                    : json.is_string();
     if (!fits)
       throw Error(fmt::format("{}: a {} does not fit here", where, json.type_name()),
-                  std::is_same_v<T, bool>       ? "write true or false"
-                  : std::is_arithmetic_v<T>     ? "write a number"
-                                                : "write a text in quotes");
+                  std::is_same_v<T, bool>   ? "write true or false"
+                  : std::is_arithmetic_v<T> ? "write a number"
+                                            : "write a text in quotes");
     if constexpr (std::integral<T> && !std::is_same_v<T, bool>) {
       const bool in_range = json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>())
                                                       : std::in_range<T>(json.get<std::int64_t>());
-      if (!in_range) throw Error(fmt::format("{}: {} is out of range", where, json.dump()), "use a smaller number");
+      if (!in_range)
+        throw Error(fmt::format("{}: {} is out of range", where, json.dump()),
+                    "use a smaller number");
     }
     value = json.get<T>();
   }
@@ -98,7 +102,8 @@ Json to_json(const T& config) {
 }
 
 /// Fills the fields that the JSON object names; the others keep their values. An unknown key is an
-/// Error that lists the known ones. `where` (file name and path inside it) starts each Error's text.
+/// Error that lists the known ones. `where` (file name and path inside it) starts each Error's
+/// text.
 template <Config T>
 void from_json(const Json& json, T& config, const std::string& where) {
   if (!json.is_object()) throw Error(fmt::format("{}: expected an object", where), "write { … }");

@@ -19,7 +19,8 @@ class Error : public std::runtime_error {
   std::string hint_;
 };
 
-/// Raised between two steps when the user asked to stop; exit code 130. Not an Error: nothing failed.
+/// Raised between two steps when the user asked to stop; exit code 130. Not an Error: nothing
+/// failed.
 class Cancelled : public std::exception {
  public:
   const char* what() const noexcept override { return "cancelled"; }

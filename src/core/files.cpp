@@ -41,7 +41,8 @@ class Descriptor {
 std::size_t regular_size(const Descriptor& file, const fs::path& path) {
   struct stat info {};
   if (::fstat(file.value(), &info) != 0) fail(path, "reading its size", errno);
-  if (!S_ISREG(info.st_mode)) throw Error(fmt::format("{}: not a regular file", path.string()), "give a file");
+  if (!S_ISREG(info.st_mode))
+    throw Error(fmt::format("{}: not a regular file", path.string()), "give a file");
   return static_cast<std::size_t>(info.st_size);
 }
 
@@ -69,10 +70,12 @@ std::string read_text_file(const fs::path& file, std::size_t max_bytes) {
 MappedFile::MappedFile(const fs::path& file) : path_(file) {
   const Descriptor descriptor(file, O_RDONLY);
   const std::size_t size = regular_size(descriptor, file);
-  if (size == 0) throw Error(fmt::format("{}: the file is empty", file.string()), "fetch or write it again");
+  if (size == 0)
+    throw Error(fmt::format("{}: the file is empty", file.string()), "fetch or write it again");
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.value(), 0);
   if (address == MAP_FAILED) fail(file, "mapping", errno);
-  owner_ = std::shared_ptr<const void>(address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  owner_ = std::shared_ptr<const void>(
+      address, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
   bytes_ = {static_cast<const std::byte*>(address), size};
 }
 

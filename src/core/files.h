@@ -30,9 +30,10 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-/// A file that appears under its name only when complete: written beside it as `NAME.XXXXXX.partial`,
-/// fsynced, then renamed over the target by commit(). Without commit() the destructor removes it.
-/// Every failed write (full disk, quota, I/O error) throws Error naming the path.
+/// A file that appears under its name only when complete: written beside it as
+/// `NAME.XXXXXX.partial`, fsynced, then renamed over the target by commit(). Without commit() the
+/// destructor removes it. Every failed write (full disk, quota, I/O error) throws Error naming the
+/// path.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path target);

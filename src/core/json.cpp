@@ -38,7 +38,8 @@ class Guard : public nlohmann::json_sax<Json> {
   }
   bool start_array(std::size_t) override { return enter(); }
   bool end_array() override { return leave(); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
     problem_ = fmt::format("not valid JSON at byte {}", position);
     return false;
   }
@@ -67,7 +68,8 @@ class Guard : public nlohmann::json_sax<Json> {
 Json parse_json(std::string_view text, const std::string& origin, int max_depth) {
   Guard guard(max_depth);
   if (!Json::sax_parse(text.begin(), text.end(), &guard))
-    throw Error(fmt::format("{}: {}", origin, guard.problem()), "check that this is the JSON file you meant");
+    throw Error(fmt::format("{}: {}", origin, guard.problem()),
+                "check that this is the JSON file you meant");
   return Json::parse(text.begin(), text.end());
 }
 

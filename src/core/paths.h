@@ -8,9 +8,10 @@ namespace sumi {
 /// The folder of the running program.
 std::filesystem::path executable_directory();
 
-/// Finds a file or folder that comes with Sumi, e.g. "models/default" or "clip/bpe_simple_vocab_16e6.txt".
-/// Looked for under $SUMI_RESOURCES, `<program>/../share/sumi`, the source tree and its `.cache`, in
-/// this order. Throws Error that says where it looked and that scripts/quickstart installs it.
+/// Finds a file or folder that comes with Sumi, e.g. "models/default" or
+/// "clip/bpe_simple_vocab_16e6.txt". Looked for under $SUMI_RESOURCES, `<program>/../share/sumi`,
+/// the source tree and its `.cache`, in this order. Throws Error that says where it looked and that
+/// scripts/quickstart installs it.
 std::filesystem::path resource(const std::string& name);
 
 /// Where downloads and other things that can be made again are kept: $SUMI_CACHE,

@@ -35,21 +35,26 @@ std::string describe(const ProgressState& state, const std::string& unit, bool w
   std::string text = state.what;
   if (state.total > 0) {
     const double fraction = static_cast<double>(state.done) / static_cast<double>(state.total);
-    if (with_bar) text += fmt::format(" |{}|", bar(fraction, std::clamp(terminal_columns() - 64, 8, 32)));
+    if (with_bar)
+      text += fmt::format(" |{}|", bar(fraction, std::clamp(terminal_columns() - 64, 8, 32)));
     text += fmt::format(" {:3.0f} % {}/{}", 100 * fraction, state.done, state.total);
   } else {
     text += fmt::format(" {}", state.done);
   }
-  if (state.rate_per_s >= 1) text += fmt::format(" {:.1f} {}s/s", state.rate_per_s, unit);
-  else if (state.rate_per_s > 0) text += fmt::format(" {:.1f} s/{}", 1 / state.rate_per_s, unit);
-  if (state.eta_s >= 0 && state.done < state.total) text += fmt::format(", {} left", format_duration(state.eta_s));
+  if (state.rate_per_s >= 1)
+    text += fmt::format(" {:.1f} {}s/s", state.rate_per_s, unit);
+  else if (state.rate_per_s > 0)
+    text += fmt::format(" {:.1f} s/{}", 1 / state.rate_per_s, unit);
+  if (state.eta_s >= 0 && state.done < state.total)
+    text += fmt::format(", {} left", format_duration(state.eta_s));
   if (!state.note.empty()) text += ", " + state.note;
   return text;
 }
 
 }  // namespace
 
-Progress::Progress(std::string what, std::int64_t total, ProgressSink sink, std::int64_t already_done)
+Progress::Progress(std::string what, std::int64_t total, ProgressSink sink,
+                   std::int64_t already_done)
     : sink_(std::move(sink)), last_(Clock::now()) {
   state_.what = std::move(what);
   state_.total = total;
@@ -73,7 +78,8 @@ void Progress::advance(std::int64_t units, std::string note) {
   state_.rate_per_s = past > 0 ? 1 / (kRateMemory / past + (1 - kRateMemory) / rate) : rate;
   state_.done += units;
   state_.note = std::move(note);
-  if (state_.total > 0) state_.eta_s = static_cast<double>(state_.total - state_.done) / state_.rate_per_s;
+  if (state_.total > 0)
+    state_.eta_s = static_cast<double>(state_.total - state_.done) / state_.rate_per_s;
   if (sink_) sink_(state_);
 }
 
@@ -88,8 +94,10 @@ ProgressSink terminal_progress(const std::string& unit) {
     if (!end && since < (live ? 0.05 : kQuietInterval_s)) return;
     *last = now;
     const std::string line = describe(state, unit, live);
-    if (live) fmt::print(stderr, "\r\x1b[K{}{}", line, end ? "\n" : "");
-    else fmt::print(stderr, "{}\n", line);
+    if (live)
+      fmt::print(stderr, "\r\x1b[K{}{}", line, end ? "\n" : "");
+    else
+      fmt::print(stderr, "{}\n", line);
     std::fflush(stderr);
   };
 }

@@ -9,12 +9,12 @@ namespace sumi {
 
 /// One line of news about long work: how far, how fast, how long still.
 struct ProgressState {
-  std::string what;            ///< "denoising", "training", …
+  std::string what;  ///< "denoising", "training", …
   std::int64_t done = 0;
-  std::int64_t total = 0;      ///< 0 when unknown
-  double rate_per_s = 0;       ///< units per second over the recent past
-  double eta_s = -1;           ///< negative when unknown
-  std::string note;            ///< e.g. "loss 0.123"
+  std::int64_t total = 0;  ///< 0 when unknown
+  double rate_per_s = 0;   ///< units per second over the recent past
+  double eta_s = -1;       ///< negative when unknown
+  std::string note;        ///< e.g. "loss 0.123"
 };
 
 using ProgressSink = std::function<void(const ProgressState&)>;

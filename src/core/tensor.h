@@ -18,8 +18,9 @@ using torch::Tensor;
 /// Named tensors, as in a checkpoint.
 using StateDict = std::map<std::string, Tensor>;
 
-/// Sets LibTorch's intra-op threads from the Runtime (its own default was 1 on two cores) and returns
-/// the device to compute on. Throws Error when a CUDA device is asked for and none is there.
+/// Sets LibTorch's intra-op threads from the Runtime (its own default was 1 on two cores) and
+/// returns the device to compute on. Throws Error when a CUDA device is asked for and none is
+/// there.
 torch::Device start_torch(const Runtime& runtime);
 
 /// "[1, 4, 64, 64]", for error texts.

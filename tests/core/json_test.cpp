@@ -7,7 +7,9 @@
 namespace sumi {
 namespace {
 
-TEST(Json, ReadsWhatIsValid) { EXPECT_EQ(parse_json(R"({"a": [1, 2.5, "x", null]})", "t")["a"][1], 2.5); }
+TEST(Json, ReadsWhatIsValid) {
+  EXPECT_EQ(parse_json(R"({"a": [1, 2.5, "x", null]})", "t")["a"][1], 2.5);
+}
 
 TEST(Json, RefusesHostileText) {
   EXPECT_THROW(parse_json(std::string(200'000, '['), "t"), Error);
@@ -18,7 +20,9 @@ TEST(Json, RefusesHostileText) {
   EXPECT_NO_THROW(parse_json("[[[1]]]", "t", 3));
 }
 
-TEST(Json, TheSameKeyInSiblingsIsFine) { EXPECT_NO_THROW(parse_json(R"([{"a": 1}, {"a": 2}])", "t")); }
+TEST(Json, TheSameKeyInSiblingsIsFine) {
+  EXPECT_NO_THROW(parse_json(R"([{"a": 1}, {"a": 2}])", "t"));
+}
 
 }  // namespace
 }  // namespace sumi
