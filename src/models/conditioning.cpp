@@ -91,6 +91,9 @@ Conditioning TextConditioner::encode(std::string_view text,
                                           .steps = options.steps,
                                           .first_pass_steps = options.first_pass_steps,
                                           .split_and = !options.negative});
+  // diffusers' pipelines take the negative prompt from the last layer whatever is skipped.
+  const bool from_last = options.negative && profile.syntax == PromptSyntax::literal;
+  const int clip_skip = from_last ? 0 : options.clip_skip;
   Conditioning result;
   result.networks = prompt.networks;
   // Alternating prompts repeat the same few texts: each is encoded once.
@@ -101,8 +104,7 @@ Conditioning TextConditioner::encode(std::string_view text,
     const auto layout = lay_out(tokenizer_, fragments, chunk_options(profile));
     result.token_count = std::max(result.token_count, layout.token_count);
     if (!layout.cut.empty()) result.cut = layout.cut;
-    encoded.emplace_back(fragments,
-                         encode_chunks(layout.chunks, profile.emphasis, options.clip_skip));
+    encoded.emplace_back(fragments, encode_chunks(layout.chunks, profile.emphasis, clip_skip));
     return encoded.back().second;
   };
   for (const auto& branch : prompt.branches) {

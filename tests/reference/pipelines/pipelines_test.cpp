@@ -57,12 +57,12 @@ Settings settings_of(const std::string& name, const Json& asked) {
 
 Listening listen(const ModelSet& models, const Json& asked, const Settings& s) {
   const TextConditioner conditioner(models.tokenizer, models.text, models.spec.skipped_text_layers);
-  const auto encode = [&](int index) {
+  const auto encode = [&](int index, bool negative) {
     return conditioner.encode(
         asked.at("prompts").at(static_cast<std::size_t>(index)).get<std::string>(),
-        {.profile = "diffusers", .steps = s.steps, .clip_skip = s.clip_skip});
+        {.profile = "diffusers", .steps = s.steps, .clip_skip = s.clip_skip, .negative = negative});
   };
-  return {encode(s.prompt), encode(s.negative)};
+  return {encode(s.prompt, false), encode(s.negative, true)};
 }
 
 Plan plan_of(const ModelSet& models, const Settings& s) {
@@ -134,7 +134,7 @@ void check_inpainting(const std::string& name, const fs::path& folder, ModelSet 
                       const Recorded& recorded) {
   models.unet = variant_unet(folder);
   const auto& t = recorded.tensors;
-  const Tensor hole = (t.at("inpaint/mask_u8") >= 128).to(torch::kFloat);
+  const Tensor hole = (t.at("inpaint/mask_u8") > 0).to(torch::kFloat);
   const Tensor image = t.at("inpaint/image_u8").to(torch::kFloat) / 127.5 - 1;
   const Tensor kept = models.coder.encode(image * (1 - hole));
   report(name + "/masked_latent_mean", relative_error(kept, t.at("inpaint/masked_latent_mean")),
