@@ -63,10 +63,7 @@ SpatialTransformer::SpatialTransformer(const Options& o)
 Tensor SpatialTransformer::forward(const Tensor& x, const Tensor& context) const {
   auto tokens = proj_in_.forward(to_tokens(norm_.forward(x)));
   for (const auto& block : blocks_) tokens = block.forward(std::move(tokens), context);
-  // In the order of the input, so that what follows keeps the order the convolutions run fastest
-  // in.
-  const auto pixels = to_pixels(proj_out_.forward(tokens), x.size(2), x.size(3));
-  return add_to(pixels.contiguous(x.suggest_memory_format()), x);
+  return add_to(to_pixels(proj_out_.forward(tokens), x.size(2), x.size(3)), x);
 }
 
 }  // namespace sumi

@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "nn/in_place.h"
-#include "nn/memory_format.h"
 
 namespace sumi {
 namespace {
@@ -77,14 +76,13 @@ Tensor TinyAutoencoder::run(const std::vector<Layer>& layers, Tensor x) {
 }
 
 Tensor TinyAutoencoder::encode(const Tensor& image) const {
-  const auto x = image * 0.5 + 0.5;
-  return run(encoder_, x.contiguous(picture_format(x))).contiguous();
+  return run(encoder_, (image * 0.5 + 0.5).contiguous(at::MemoryFormat::ChannelsLast)).contiguous();
 }
 
 Tensor TinyAutoencoder::decode(const Tensor& latents) const {
   // Latents out of reach are bent back, softly.
   const auto bent = at::tanh(latents / config_.latent_magnitude) * config_.latent_magnitude;
-  return (run(decoder_, bent.contiguous(picture_format(bent))) * 2 - 1).contiguous();
+  return (run(decoder_, bent.contiguous(at::MemoryFormat::ChannelsLast)) * 2 - 1).contiguous();
 }
 
 StateDict tiny_vae_from_published(const StateDict& encoder, const StateDict& decoder) {

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "nn/in_place.h"
-#include "nn/memory_format.h"
 
 namespace sumi {
 namespace {
@@ -176,7 +175,8 @@ Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const Tensor
   auto time = embed_time(timesteps, timestep_cond, sample.scalar_type());
   note("time_embedding", time);
   time = apply_silu(std::move(time));
-  auto x = sample.contiguous(convolution_format(sample));
+  // Channels last in memory: convolutions, norms and attention then work without reordering pixels.
+  auto x = sample.contiguous(at::MemoryFormat::ChannelsLast);
   x = conv_in_.forward(config_.center_input_sample ? 2 * x - 1 : x);
   note("conv_in", x);
   std::vector<Tensor> skips = {x};

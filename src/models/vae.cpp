@@ -5,13 +5,14 @@
 #include "models/spatial_transformer.h"
 #include "nn/attention.h"
 #include "nn/in_place.h"
-#include "nn/memory_format.h"
 
 namespace sumi {
 namespace {
 
 constexpr double kEpsilon = 1e-6;
 constexpr Conv2d::Options kPointwise = {.kernel = 1, .padding = 0};
+
+Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 }  // namespace
 
@@ -26,8 +27,7 @@ Tensor VaeMidBlock::Attention::forward(const Tensor& x) const {
   const auto tokens = to_tokens(group_norm.forward(x));
   const auto mixed =
       attention(to_q.forward(tokens), to_k.forward(tokens), to_v.forward(tokens), /*heads=*/1);
-  const auto pixels = to_pixels(to_out.forward(mixed), x.size(2), x.size(3));
-  return add_to(pixels.contiguous(x.suggest_memory_format()), x);
+  return add_to(to_pixels(to_out.forward(mixed), x.size(2), x.size(3)), x);
 }
 
 VaeMidBlock::VaeMidBlock(const VaeConfig& c, std::int64_t channels)
@@ -57,9 +57,8 @@ Tensor VaeLevel::forward(Tensor x) const {
   for (const auto& resnet : resnets_) x = resnet.forward(std::move(x));
   if (change_ == Change::none) return x;
   // Halving pads at the right and the bottom only.
-  x = change_ == Change::halve
-          ? at::constant_pad_nd(x, {0, 1, 0, 1}).contiguous(x.suggest_memory_format())
-          : at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+  x = change_ == Change::halve ? channels_last(at::constant_pad_nd(x, {0, 1, 0, 1}))
+                               : at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
   return resample_->forward(x);
 }
 
@@ -124,13 +123,13 @@ AutoencoderKL::AutoencoderKL(const VaeConfig& c)
 }
 
 Tensor AutoencoderKL::encode_moments(const Tensor& image) const {
-  auto moments = encoder_.forward(image.contiguous(picture_format(image)));
+  auto moments = encoder_.forward(channels_last(image));
   if (quant_conv_) moments = quant_conv_->forward(moments);
   return moments.contiguous();
 }
 
 Tensor AutoencoderKL::decode(const Tensor& latents) const {
-  const auto x = latents.contiguous(picture_format(latents));
+  const auto x = channels_last(latents);
   return decoder_.forward(post_quant_conv_ ? post_quant_conv_->forward(x) : x).contiguous();
 }
 
