@@ -53,6 +53,10 @@ int run(const ConvertCommand& command) {
   } else {
     add_missing_configs(checkpoint, describe_model(files));
     save_diffusers_folder(command.target, checkpoint, type);
+    const auto defaults = source / "generation.json";
+    if (std::filesystem::exists(defaults))
+      std::filesystem::copy_file(defaults,
+                                 std::filesystem::path(command.target) / "generation.json");
   }
   if (command.machine.json)
     print_json({{"source", source.string()},
