@@ -21,6 +21,16 @@ pkg_check_modules(LCMS REQUIRED IMPORTED_TARGET lcms2)
 pkg_check_modules(RSVG REQUIRED IMPORTED_TARGET librsvg-2.0 cairo)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
+# Kernels share their loops among threads by OpenMP; without it they run on one. ThreadSanitizer does not
+# see the barriers of GCC's OpenMP and would report every one of them.
+add_library(sumi_openmp INTERFACE)
+find_package(OpenMP)
+if(OpenMP_CXX_FOUND AND NOT SUMI_SANITIZE MATCHES "thread")
+  target_link_libraries(sumi_openmp INTERFACE OpenMP::OpenMP_CXX)
+else()
+  target_compile_options(sumi_openmp INTERFACE -Wno-unknown-pragmas)
+endif()
+
 if(SUMI_TENSOR)
   find_package(Torch 1.13 REQUIRED)
   find_package(OpenMP REQUIRED)
