@@ -12,7 +12,7 @@
 namespace sumi {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kHuge = std::numeric_limits<float>::max();
 
 /// Calls visit(first, count) for runs of at most kLanes channels.
 template <class Visit>
@@ -23,8 +23,8 @@ inline void over_channels(std::int64_t channels, const Visit& visit) {
 }
 
 struct RangeSoFar {
-  Floats low = all(kInfinity);
-  Floats high = all(-kInfinity);
+  Floats low = all(kHuge);
+  Floats high = all(-kHuge);
 
   void add(Floats x, std::int64_t count) {
     for (std::int64_t i = count; i < kLanes; ++i) x[i] = x[0];
