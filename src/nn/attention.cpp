@@ -4,26 +4,21 @@
 #include <limits>
 
 #include "core/torch_version.h"
+#include "nn/kernels/attention_kernel.h"
 
 namespace sumi {
 namespace {
-
-/// Scores held at once by the sliced form: 2^21 floats are 8 MiB, which stays in the last cache.
-constexpr std::int64_t kSliceScores = 1 << 21;
-/// Below this many scores in all (32 MiB) one batched product is faster than slices.
-constexpr std::int64_t kBatchedScores = 1 << 23;
 
 /// [batch, tokens, heads * width] -> [batch, heads, tokens, width], a view.
 Tensor split_heads(const Tensor& x, std::int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 }
 
-/// -infinity where key > query, else 0. [queries, keys] for queries first, first + 1, …
-Tensor causal_mask(std::int64_t first, std::int64_t queries, std::int64_t keys,
-                   const Tensor& like) {
+/// -infinity where key > query, else 0. [queries, keys]
+Tensor causal_mask(std::int64_t queries, std::int64_t keys, const Tensor& like) {
   const auto all =
       at::full({queries, keys}, -std::numeric_limits<double>::infinity(), like.options());
-  return all.triu_(first + 1);
+  return all.triu(1);
 }
 
 Tensor batched_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
@@ -34,57 +29,75 @@ Tensor batched_attention(const Tensor& q, const Tensor& k, const Tensor& v, std:
   };
   const double scale = 1.0 / std::sqrt(static_cast<double>(width));
   auto scores = at::bmm(merged(q * scale), merged(k).transpose(1, 2));
-  if (options.causal) scores = scores + causal_mask(0, queries, keys, q);
+  if (options.causal) scores = scores + causal_mask(queries, keys, q);
   if (options.mask.defined())
     scores = (scores.view({batch, heads, queries, keys}) + options.mask).view_as(scores);
   const auto mixed = at::bmm(at::softmax(scores, -1), merged(v));
   return mixed.view({batch, heads, queries, width}).transpose(1, 2).reshape(q.sizes());
 }
 
-/// One head of one sample at a time, straight on strided views: nothing but one slice of scores is
-/// allocated, and the result lands where it belongs.
-Tensor sliced_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
+/// [batch, tokens, heads * width], last axis contiguous, as the kernel sees it.
+template <class Element>
+HeadsView<Element> heads_view(const Tensor& x, std::int64_t heads) {
+  return {x.data_ptr<float>(), x.stride(0), x.stride(1), x.size(2) / heads};
+}
+
+/// By the kernel of this processor, on the tensors as they lie: a third of a fused product is read
+/// in place.
+Tensor kernel_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
                         const AttentionOptions& options) {
-  const auto batch = q.size(0), queries = q.size(1), keys = k.size(1), width = q.size(2) / heads;
-  const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-  const auto rows = std::clamp<std::int64_t>(kSliceScores / keys, 1, queries);
-  auto out = at::empty(q.sizes(), q.options());
-  auto buffer = at::empty({rows, keys}, q.options());
-  const auto qs = split_heads(q, heads), ks = split_heads(k, heads), vs = split_heads(v, heads);
-  auto outs = split_heads(out, heads);
-  const auto mask =
-      options.mask.defined() ? options.mask.expand({batch, heads, queries, keys}) : Tensor();
-  for (std::int64_t b = 0; b < batch; ++b)
-    for (std::int64_t h = 0; h < heads; ++h)
-      for (std::int64_t first = 0; first < queries; first += rows) {
-        const auto count = std::min(rows, queries - first);
-        auto scores = buffer.narrow(0, 0, count);
-        at::addmm_out(scores, scores, qs[b][h].narrow(0, first, count), ks[b][h].t(), /*beta=*/0,
-                      scale);
-        if (options.causal) scores.add_(causal_mask(first, count, keys, q));
-        if (mask.defined()) scores.add_(mask[b][h].narrow(0, first, count));
-        at::softmax_out(scores, scores, -1);
-        auto target = outs[b][h].narrow(0, first, count);
-        at::mm_out(target, scores, vs[b][h]);
-      }
-  return out;
+  const auto dense = [](const Tensor& x) {
+    return x.stride(2) == 1 ? x.to(at::kFloat) : x.to(at::kFloat).contiguous();
+  };
+  const auto qs = dense(q), ks = dense(k), vs = dense(v);
+  auto out = at::empty(q.sizes(), q.options().dtype(at::kFloat));
+  AttentionProblem problem{.batch = q.size(0),
+                           .heads = heads,
+                           .queries = q.size(1),
+                           .keys = k.size(1),
+                           .width = q.size(2) / heads,
+                           .q = heads_view<const float>(qs, heads),
+                           .k = heads_view<const float>(ks, heads),
+                           .v = heads_view<const float>(vs, heads),
+                           .out = heads_view<float>(out, heads),
+                           .causal = options.causal};
+  problem.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(problem.width)));
+  Tensor mask;
+  if (options.mask.defined()) {
+    mask = options.mask.to(at::kFloat).expand({q.size(0), heads, q.size(1), k.size(1)});
+    problem.mask = {mask.data_ptr<float>(), mask.stride(0), mask.stride(1), mask.stride(2),
+                    mask.stride(3)};
+  }
+  attend(problem);
+  return out.to(q.scalar_type());
+}
+
+bool needs_gradient(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
+  return torch::GradMode::is_enabled() &&
+         (q.requires_grad() || k.requires_grad() || v.requires_grad() ||
+          (mask.defined() && mask.requires_grad()));
+}
+
+/// float32 in the processor's memory; 16-bit floats are computed as float32.
+bool kernel_takes(const Tensor& q, const Tensor& k, const Tensor& v) {
+  const auto plain = [](const Tensor& x) {
+    return x.device().is_cpu() && x.is_floating_point() && x.element_size() <= 4 && x.numel() > 0;
+  };
+  return plain(q) && plain(k) && plain(v);
 }
 
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
                  const AttentionOptions& options) {
+  if (kernel_takes(q, k, v) && !needs_gradient(q, k, v, options.mask))
+    return kernel_attention(q, k, v, heads, options);
   if constexpr (kHasFusedAttention) {
     const auto mixed = fused_attention(split_heads(q, heads), split_heads(k, heads),
                                        split_heads(v, heads), options.mask, options.causal);
     return mixed.transpose(1, 2).reshape(q.sizes());
   }
-  const auto scores = q.size(0) * heads * q.size(1) * k.size(1);
-  const bool needs_gradient = torch::GradMode::is_enabled() &&
-                              (q.requires_grad() || k.requires_grad() || v.requires_grad());
-  if (needs_gradient || scores <= kBatchedScores || !q.device().is_cpu())
-    return batched_attention(q, k, v, heads, options);
-  return sliced_attention(q, k, v, heads, options);
+  return batched_attention(q, k, v, heads, options);
 }
 
 }  // namespace sumi

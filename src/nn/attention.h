@@ -14,8 +14,9 @@ struct AttentionOptions {
 
 /// Scaled dot-product attention of several heads (Vaswani et al. 2017).
 /// q: [batch, queries, heads * width]; k and v: [batch, keys, heads * width] -> the shape of q.
-/// Differentiable. Without gradients, large score matrices are made a slice of queries at a time,
-/// so that the extra memory stays below about 32 MiB whatever the number of tokens.
+/// Differentiable. Where no gradient is asked for, tensors on the CPU go to the fused kernel
+/// (nn/kernels/attention_kernel.h), which reads them as they lie (a third of a fused product, any
+/// batch and token strides) and never makes the matrix of scores. The result is contiguous there.
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
                  const AttentionOptions& options = {});
 

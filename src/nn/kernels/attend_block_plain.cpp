@@ -1,0 +1,8 @@
+#include "nn/kernels/attend_block.h"
+#include "nn/kernels/lanes_plain.h"
+
+namespace sumi {
+
+void attend_block_plain(const AttentionBlock& block) { BlockAttention<LanesPlain>(block).run(); }
+
+}  // namespace sumi
