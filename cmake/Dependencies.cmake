@@ -31,6 +31,13 @@ else()
   target_compile_options(sumi_openmp INTERFACE -Wno-unknown-pragmas)
 endif()
 
+# By file: its CMake package asks for OpenCL, which nothing here uses.
+find_library(SUMI_DNNL_LIBRARY dnnl REQUIRED)
+find_path(SUMI_DNNL_INCLUDE dnnl.hpp REQUIRED)
+add_library(sumi_dnnl INTERFACE)
+target_link_libraries(sumi_dnnl INTERFACE ${SUMI_DNNL_LIBRARY})
+target_include_directories(sumi_dnnl SYSTEM INTERFACE ${SUMI_DNNL_INCLUDE})
+
 if(SUMI_TENSOR)
   find_package(Torch 1.13 REQUIRED)
   find_package(OpenMP REQUIRED)

@@ -31,6 +31,27 @@ struct LayerScale {
   float epsilon;
 };
 
+/// The points of Winograd's transforms of 4 x 4 tiles are 0, these, their negatives and infinity.
+/// These two give the smallest rounding errors of the pairs tried.
+constexpr double kWinogradPoints[2] = {0.625, 1.5};
+
+/// Where a tile's first pixel lies in a picture of that size; it may lie outside.
+struct TilePlace {
+  std::int64_t height, width;
+  std::int64_t y, x;
+};
+
+/// The two ends of Winograd's convolution for one tile. `stride` lies between the values of one
+/// frequency and the next.
+struct WinogradLoops {
+  /// Pixels from `at` on -> one value per frequency and channel. zeros: [channels].
+  void (*input)(const float* image, const TilePlace& at, std::int64_t channels, const float* zeros,
+                float* out, std::int64_t stride);
+  /// Sums of products -> pixels from `at` on, with the bias; on top of what they hold if `adds`.
+  void (*output)(const float* products, std::int64_t stride, const TilePlace& at,
+                 std::int64_t channels, const float* bias, bool adds, float* image);
+};
+
 /// Inner loops of the kernels for one instruction set; all run on one thread. Rows are contiguous
 /// channels, one row follows the other, except where a stride is given.
 struct Loops {
@@ -56,6 +77,8 @@ struct Loops {
                  std::int64_t out_stride);
   Range (*range)(const float* x, std::int64_t count);
   void (*to_bytes)(const float* x, std::int64_t count, ByteScale bytes, std::uint8_t* out);
+  WinogradLoops winograd_2;  ///< tiles of 2 x 2 pixels, 16 frequencies
+  WinogradLoops winograd_4;  ///< tiles of 4 x 4 pixels, 36 frequencies
 };
 
 /// The version for this processor.

@@ -6,6 +6,7 @@
 
 #include "nn/kernels/loops.h"
 #include "nn/kernels/vector.h"
+#include "nn/kernels/winograd_body.h"
 
 // Included by one file per instruction set, which gives `kBody` its name.
 
@@ -13,14 +14,6 @@ namespace sumi {
 namespace {
 
 constexpr float kHuge = std::numeric_limits<float>::max();
-
-/// Calls visit(first, count) for runs of at most kLanes channels.
-template <class Visit>
-inline void over_channels(std::int64_t channels, const Visit& visit) {
-  std::int64_t c = 0;
-  for (; c + kLanes <= channels; c += kLanes) visit(c, std::int64_t{kLanes});
-  if (c < channels) visit(c, channels - c);
-}
 
 struct RangeSoFar {
   Floats low = all(kHuge);
@@ -191,9 +184,19 @@ void row_to_bytes(const float* x, std::int64_t length, ByteScale bytes, std::uin
   });
 }
 
-constexpr Loops kBody = {channel_sums, scale_rows,       scale_rows_to_bytes,
-                         layer_norm,   layer_norm_range, layer_norm_to_bytes,
-                         geglu,        range_of,         row_to_bytes};
+constexpr Loops kBody = {
+    channel_sums,
+    scale_rows,
+    scale_rows_to_bytes,
+    layer_norm,
+    layer_norm_range,
+    layer_norm_to_bytes,
+    geglu,
+    range_of,
+    row_to_bytes,
+    {winograd_input<2>, winograd_output<2>},
+    {winograd_input<4>, winograd_output<4>},
+};
 
 }  // namespace
 }  // namespace sumi

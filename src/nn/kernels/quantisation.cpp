@@ -49,7 +49,7 @@ void repeat_row(const std::uint8_t* row, std::int64_t sample, std::int64_t y, st
 Quantisation quantisation_of(float low, float high) {
   low = std::min(low, 0.0f);
   high = std::max(high, 0.0f);
-  if (!(high - low > 0)) return {};
+  if (!(high - low > 0) || !std::isfinite(high - low)) return {};
   const float scale = (high - low) / 255;
   return {scale, static_cast<int>(std::lround(-low / scale))};
 }

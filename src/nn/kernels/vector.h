@@ -49,6 +49,14 @@ inline void store(float* to, Floats x, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) to[i] = x[i];
 }
 
+/// Calls visit(first, count) for runs of at most kLanes channels.
+template <class Visit>
+inline void over_channels(std::int64_t channels, const Visit& visit) {
+  std::int64_t c = 0;
+  for (; c + kLanes <= channels; c += kLanes) visit(c, std::int64_t{kLanes});
+  if (c < channels) visit(c, channels - c);
+}
+
 inline Floats smaller(Floats a, Floats b) { return a < b ? a : b; }
 inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 
