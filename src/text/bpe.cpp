@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "text/bpe_long_word.h"
 #include "text/unicode.h"
 
 namespace sumi {
@@ -26,6 +28,10 @@ std::array<char32_t, 256> stand_ins() {
     points[static_cast<std::size_t>(byte)] = printable(byte) ? static_cast<char32_t>(byte) : next++;
   return points;
 }
+
+/// Longer words take the way that is linear.
+constexpr std::size_t kShortWord = 48;
+constexpr int kNoRank = std::numeric_limits<int>::max();
 
 std::uint64_t pair_key(int left, int right) {
   return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32) |
@@ -72,6 +78,15 @@ const std::array<unsigned char, 256>& byte_order() {
   return table;
 }
 
+int symbol_of_byte(char byte, bool ends_word) {
+  static const auto position = [] {
+    std::array<int, 256> out{};
+    for (std::size_t i = 0; i < 256; ++i) out[byte_order()[i]] = static_cast<int>(i);
+    return out;
+  }();
+  return position[static_cast<unsigned char>(byte)] + (ends_word ? 256 : 0);
+}
+
 bool symbols_to_bytes(std::string_view symbols, std::string& bytes) {
   static const auto table = [] {
     std::map<char32_t, char> out;
@@ -100,6 +115,10 @@ MergeTable::MergeTable(const std::vector<std::pair<std::string, std::string>>& m
   };
   for (const unsigned char byte : byte_order()) add(byte_symbols()[byte]);
   for (const unsigned char byte : byte_order()) add(byte_symbols()[byte] + std::string(kWordEnd));
+  for (int i = 0; i < 512; ++i) {
+    const unsigned char byte = byte_order()[static_cast<std::size_t>(i % 256)];
+    ends_.emplace_back(byte, byte);
+  }
   table_.assign(std::bit_ceil(2 * merges.size() + 2), {kNoPair, 0, 0});
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const auto& [left, right] = merges[rank];
@@ -109,8 +128,24 @@ MergeTable::MergeTable(const std::vector<std::pair<std::string, std::string>>& m
                               origin, rank + 1, left, right),
                   "the file is damaged or its lines are out of order; fetch it again");
     const auto pair = pair_key(first->second, second->second);
-    insert({pair, static_cast<int>(rank), add(left + right)});
+    results_.push_back(add(left + right));
+    note_join(first->second, second->second, results_.back());
+    insert({pair, static_cast<int>(rank), results_.back()});
   }
+}
+
+/// Keeps which bytes meet where two symbols are joined.
+void MergeTable::note_join(int left, int right, int result) {
+  const auto ends = [&](int symbol) { return ends_[static_cast<std::size_t>(symbol)]; };
+  joins_[ends(left).second * 256u + ends(right).first] = true;
+  const std::pair joined(ends(left).first, ends(right).second);
+  if (static_cast<std::size_t>(result) == ends_.size()) ends_.push_back(joined);
+  // A symbol of two origins (a text may end with "</w>" itself): no word is cut.
+  if (ends(result) != joined) joins_.assign(joins_.size(), true);
+}
+
+bool MergeTable::may_join(char left, char right) const {
+  return joins_[static_cast<unsigned char>(left) * 256u + static_cast<unsigned char>(right)];
 }
 
 /// The first of two equal pairs counts.
@@ -131,88 +166,56 @@ const MergeTable::Merge* MergeTable::find(int left, int right) const {
   return nullptr;
 }
 
-std::vector<int> MergeTable::apply(std::string_view word) const {
-  static const auto position = [] {
-    std::array<int, 256> out{};
-    for (std::size_t i = 0; i < 256; ++i) out[byte_order()[i]] = static_cast<int>(i);
-    return out;
-  }();
-  std::vector<int> symbols;
-  symbols.reserve(word.size());
-  for (const char byte : word) symbols.push_back(position[static_cast<unsigned char>(byte)]);
-  if (!symbols.empty()) symbols.back() += 256;
-  return symbols.size() <= 24 ? apply_short(std::move(symbols)) : apply_long(std::move(symbols));
+MergeTable::Scratch::Scratch() = default;
+MergeTable::Scratch::~Scratch() = default;
+
+/// Where no merge joins two bytes, what stands before and behind does not depend on each other.
+void MergeTable::apply(std::string_view word, Scratch& scratch, std::vector<int>& out) const {
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    if (may_join(word[i - 1], word[i])) continue;
+    apply_part({word.substr(begin, i - begin), false}, scratch, out);
+    begin = i;
+  }
+  apply_part({word.substr(begin), true}, scratch, out);
 }
 
-/// Words as people write them: take the lowest rank, join all its places, repeat. The merge of each
+void MergeTable::apply_part(Part part, Scratch& scratch, std::vector<int>& out) const {
+  if (part.bytes.size() <= kShortWord) return apply_short(part, out);
+  if (!scratch.long_word_) scratch.long_word_ = std::make_unique<LongWord>();
+  scratch.long_word_->apply(*this, part, out);
+}
+
+/// Words as people write them: take the lowest rank, join all its places, repeat. The rank of each
 /// neighbouring pair is kept, so that a join looks up only the pairs it changes.
-std::vector<int> MergeTable::apply_short(std::vector<int> word) const {
-  std::vector<const Merge*> pairs(word.size(), nullptr);  // of symbol i and i + 1
-  for (std::size_t i = 0; i + 1 < word.size(); ++i) pairs[i] = find(word[i], word[i + 1]);
-  for (;;) {
-    const Merge* best = nullptr;
-    for (const Merge* merge : pairs)
-      if (merge && (!best || merge->rank < best->rank)) best = merge;
-    if (!best) return word;
-    std::size_t out = 0;
-    for (std::size_t i = 0; i < word.size(); ++i, ++out) {
-      const bool join = pairs[i] == best;
-      word[out] = join ? best->result : word[i];
-      if (join) ++i;
-      const bool changed = join || (out > 0 && word[out - 1] == best->result);
-      // A changed pair is looked up when its right symbol is known.
-      pairs[out] = pairs[i];
-      if (changed && out > 0) pairs[out - 1] = find(word[out - 1], word[out]);
-    }
-    word.resize(out);
-    pairs.resize(out);
-    pairs[out - 1] = nullptr;
-  }
-}
-
-/// The same for words of any length: a linked list of symbols, and per rank the places where it may
-/// apply. A join's new pairs have the joined symbol in them, so they never have the rank at work,
-/// and are looked at only when all its places are done, as above.
-std::vector<int> MergeTable::apply_long(std::vector<int> word) const {
-  const int size = static_cast<int>(word.size());
-  std::vector<int> next(word.size()), previous(word.size());
-  for (int i = 0; i < size; ++i) {
-    next[static_cast<std::size_t>(i)] = i + 1;
-    previous[static_cast<std::size_t>(i)] = i - 1;
-  }
-  constexpr int kGone = -1;
-  std::map<int, std::vector<int>> places;
-  const auto at = [](auto& list, int i) -> int& { return list[static_cast<std::size_t>(i)]; };
-  const auto note = [&](int i) {
-    if (i < 0 || at(next, i) >= size) return;
-    if (const Merge* merge = find(at(word, i), at(word, at(next, i))))
-      places[merge->rank].push_back(i);
+void MergeTable::apply_short(Part part, std::vector<int>& out) const {
+  std::array<int, kShortWord> symbols, ranks;  // ranks[i]: of symbols i and i + 1
+  std::size_t size = part.bytes.size();
+  if (size == 0) return;
+  for (std::size_t i = 0; i < size; ++i)
+    symbols[i] = symbol_of_byte(part.bytes[i], part.ends_word && i + 1 == size);
+  const auto rank_at = [&](std::size_t i) {
+    const Merge* merge = find(symbols[i], symbols[i + 1]);
+    return merge ? merge->rank : kNoRank;
   };
-  for (int i = 0; i < size; ++i) note(i);
-  while (!places.empty()) {
-    auto lowest = places.extract(places.begin());
-    auto& list = lowest.mapped();
-    if (!std::is_sorted(list.begin(), list.end())) std::sort(list.begin(), list.end());
-    std::vector<int> joined;
-    for (const int i : list) {
-      if (at(word, i) == kGone || at(next, i) >= size) continue;
-      const int right = at(next, i);
-      const Merge* merge = find(at(word, i), at(word, right));
-      if (!merge || merge->rank != lowest.key()) continue;
-      at(word, i) = merge->result;
-      at(word, right) = kGone;
-      at(next, i) = at(next, right);
-      if (at(next, i) < size) at(previous, at(next, i)) = i;
-      joined.push_back(i);
+  for (std::size_t i = 0; i + 1 < size; ++i) ranks[i] = rank_at(i);
+  for (;;) {
+    int best = kNoRank;
+    for (std::size_t i = 0; i + 1 < size; ++i) best = std::min(best, ranks[i]);
+    if (best == kNoRank) break;
+    const int result = results_[static_cast<std::size_t>(best)];
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < size; ++i, ++kept) {
+      const bool join = i + 1 < size && ranks[i] == best;
+      symbols[kept] = join ? result : symbols[i];
+      if (join) ++i;
+      // A changed pair is looked up when its right symbol is known.
+      if (i + 1 < size) ranks[kept] = ranks[i];
+      if (kept > 0 && (join || symbols[kept - 1] == result)) ranks[kept - 1] = rank_at(kept - 1);
     }
-    for (const int i : joined) {
-      if (at(word, i) == kGone) continue;
-      note(at(previous, i));
-      note(i);
-    }
+    size = kept;
   }
-  std::erase(word, kGone);
-  return word;
+  out.insert(out.end(), symbols.begin(), symbols.begin() + static_cast<std::ptrdiff_t>(size));
 }
 
 bool starts_word(char32_t point) { return !is_white_space(point); }

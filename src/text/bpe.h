@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,11 +17,16 @@ const std::array<std::string, 256>& byte_symbols();
 /// The bytes in the order in which the vocabulary lists them.
 const std::array<unsigned char, 256>& byte_order();
 
+/// The number of a byte's symbol in a MergeTable.
+int symbol_of_byte(char byte, bool ends_word);
+
 /// The bytes written with stand-ins; false when a character stands for no byte.
 bool symbols_to_bytes(std::string_view symbols, std::string& bytes);
 
 /// Marks a symbol that ends a word.
 inline constexpr std::string_view kWordEnd = "</w>";
+
+class LongWord;
 
 /// The merges of a byte-pair encoding, ready to apply. Symbols are numbered 0–255 for bytes,
 /// 256–511 for bytes that end a word, then the merges' results in order.
@@ -31,9 +37,20 @@ class MergeTable {
   MergeTable(const std::vector<std::pair<std::string, std::string>>& merges,
              const std::string& origin);
 
-  /// Applies the merges to one word's bytes, lowest rank first, each from left to right.
-  /// Time n log n at worst, for a word of any length.
-  std::vector<int> apply(std::string_view word) const;
+  /// Room that long words need, kept from word to word. One thread at a time may use it.
+  class Scratch {
+   public:
+    Scratch();
+    ~Scratch();
+
+   private:
+    friend class MergeTable;
+    std::unique_ptr<LongWord> long_word_;  // made for the first long word
+  };
+
+  /// Applies the merges to one word's bytes, lowest rank first, each from left to right, and
+  /// appends the symbols to `out`. Linear time, for a word of any length.
+  void apply(std::string_view word, Scratch& scratch, std::vector<int>& out) const;
 
   const std::vector<std::string>& symbols() const { return symbols_; }
 
@@ -44,13 +61,24 @@ class MergeTable {
     int rank, result;
   };
   static constexpr std::uint64_t kNoPair = ~0ull;
+  /// A piece of a word that no merge joins to the rest.
+  struct Part {
+    std::string_view bytes;
+    bool ends_word;
+  };
   const Merge* find(int left, int right) const;
   void insert(const Merge& merge);
-  std::vector<int> apply_short(std::vector<int> word) const;
-  std::vector<int> apply_long(std::vector<int> word) const;
+  void note_join(int left, int right, int result);
+  bool may_join(char left, char right) const;
+  void apply_part(Part part, Scratch& scratch, std::vector<int>& out) const;
+  void apply_short(Part part, std::vector<int>& out) const;
+  friend class LongWord;
 
   std::vector<std::string> symbols_;
-  std::vector<Merge> table_;  // a power of two, at most half full
+  std::vector<int> results_;                                   // by rank
+  std::vector<std::pair<unsigned char, unsigned char>> ends_;  // first and last byte, by symbol
+  std::vector<bool> joins_ = std::vector<bool>(1u << 16);      // two bytes that a merge joins
+  std::vector<Merge> table_;                                   // a power of two, at most half full
 };
 
 /// Splits cleaned, lower-case text into CLIP's words: special tokens, English contractions, runs of

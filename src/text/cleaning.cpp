@@ -9,11 +9,13 @@
 namespace sumi {
 namespace {
 
-std::u32string strip(std::u32string_view text) {
+std::u32string strip(std::u32string text) {
   std::size_t begin = 0, end = text.size();
   while (begin < end && is_white_space(text[begin])) ++begin;
   while (end > begin && is_white_space(text[end - 1])) --end;
-  return std::u32string(text.substr(begin, end - begin));
+  text.resize(end);
+  text.erase(0, begin);
+  return text;
 }
 
 bool is_ideograph(char32_t c) {
@@ -53,7 +55,7 @@ std::u32string clean_text(std::u32string text, Cleaning cleaning) {
       text = clean_without_repair(text);
       break;
   }
-  return lower_case(collapse_white_space(text));
+  return lower_case(collapse_white_space(std::move(text)));
 }
 
 }  // namespace sumi

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <deque>
 #include <unordered_map>
 
 #include "core/error.h"
@@ -11,6 +12,7 @@
 #include "core/json.h"
 #include "text/bpe.h"
 #include "text/unicode.h"
+#include "text/word_cache.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -91,8 +93,6 @@ struct ClipTokenizer::Tables {
 
   void number(const std::unordered_map<std::string, int>& ids);
   std::string text_of(int id) const;
-  void append_words(std::u32string_view clean, std::vector<int>& ids,
-                    std::unordered_map<std::string, std::vector<int>>& known) const;
 };
 
 void ClipTokenizer::Tables::number(const std::unordered_map<std::string, int>& ids) {
@@ -115,18 +115,60 @@ std::string ClipTokenizer::Tables::text_of(int id) const {
   return found->second;
 }
 
-void ClipTokenizer::Tables::append_words(
-    std::u32string_view clean, std::vector<int>& ids,
-    std::unordered_map<std::string, std::vector<int>>& known) const {
-  std::string word;
-  for_each_word(clean, [&](std::size_t begin, std::size_t stop) {
-    word.clear();
-    for (std::size_t i = begin; i < stop; ++i) append_utf8(word, clean[i]);
-    const auto [entry, is_new] = known.try_emplace(word);
-    if (is_new)
-      for (const int symbol : merges.apply(word))
-        entry->second.push_back(symbol_ids[static_cast<std::size_t>(symbol)]);
-    ids.insert(ids.end(), entry->second.begin(), entry->second.end());
+/// What the words of one text have become so far, so that each is split once.
+class ClipTokenizer::WordIds {
+ public:
+  explicit WordIds(const Tables& tables);
+
+  /// Appends the ids of each word of the cleaned text.
+  void append(std::u32string_view clean, std::vector<int>& ids);
+
+ private:
+  /// Longer words seldom come twice.
+  static constexpr std::size_t kLongestKnown = 64;
+
+  void split(std::string_view word, std::vector<int>& ids);
+
+  const Tables& tables_;
+  MergeTable::Scratch scratch_;
+  std::deque<std::string> texts_;  // what the words of known_ point into
+  WordCache known_;                // ranges of known_ids_
+  std::vector<int> known_ids_;
+};
+
+ClipTokenizer::WordIds::WordIds(const Tables& tables) : tables_(tables) {
+  for (const auto& [symbol, id] : tables.special) {
+    if (!symbol.starts_with("<|")) continue;
+    known_[symbol] = {static_cast<std::uint32_t>(known_ids_.size()), 1};
+    known_ids_.push_back(id);
+  }
+}
+
+void ClipTokenizer::WordIds::split(std::string_view word, std::vector<int>& ids) {
+  const std::size_t begin = ids.size();
+  tables_.merges.apply(word, scratch_, ids);
+  for (std::size_t i = begin; i < ids.size(); ++i)
+    ids[i] = tables_.symbol_ids[static_cast<std::size_t>(ids[i])];
+}
+
+void ClipTokenizer::WordIds::append(std::u32string_view clean, std::vector<int>& ids) {
+  const std::string_view text = texts_.emplace_back(encode_utf8(clean));
+  std::size_t at = 0, byte = 0;  // the same place, counted both ways
+  const auto advance = [&](std::size_t to) {
+    for (; at < to; ++at) byte += utf8_length(clean[at]);
+    return byte;
+  };
+  for_each_word(clean, [&](std::size_t begin, std::size_t end) {
+    const std::size_t from = advance(begin);
+    const auto word = text.substr(from, advance(end) - from);
+    if (word.size() > kLongestKnown) return split(word, ids);
+    auto& known = known_[word];
+    if (known.count == 0) {
+      known.begin = static_cast<std::uint32_t>(known_ids_.size());
+      split(word, known_ids_);
+      known.count = static_cast<std::uint32_t>(known_ids_.size()) - known.begin;
+    }
+    for (std::size_t i = 0; i < known.count; ++i) ids.push_back(known_ids_[known.begin + i]);
   });
 }
 
@@ -238,11 +280,10 @@ std::size_t next_special(std::string_view text, std::size_t at,
 
 std::vector<int> ClipTokenizer::encode(std::string_view text, Cleaning cleaning) const {
   std::vector<int> ids;
-  std::unordered_map<std::string, std::vector<int>> known;
-  for (const auto& [symbol, id] : tables_->special)
-    if (symbol.starts_with("<|")) known[symbol] = {id};
+  ids.reserve(text.size());  // untouched memory costs nothing, copies do
+  WordIds words(*tables_);
   if (cleaning == Cleaning::openai) {
-    tables_->append_words(clean_text(decode_utf8(text, "prompt"), cleaning), ids, known);
+    words.append(clean_text(decode_utf8(text, "prompt"), cleaning), ids);
     return ids;
   }
   decode_utf8(text, "prompt");
@@ -252,7 +293,7 @@ std::vector<int> ClipTokenizer::encode(std::string_view text, Cleaning cleaning)
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t split = next_special(text, at, tables_->special, found, which);
     const auto piece = text.substr(at, split == std::string_view::npos ? split : split - at);
-    tables_->append_words(clean_text(decode_utf8(piece, "prompt"), cleaning), ids, known);
+    words.append(clean_text(decode_utf8(piece, "prompt"), cleaning), ids);
     if (split == std::string_view::npos) break;
     ids.push_back(tables_->special[which].second);
     at = split + tables_->special[which].first.size();

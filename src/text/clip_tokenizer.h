@@ -54,6 +54,7 @@ class ClipTokenizer {
 
  private:
   struct Tables;
+  class WordIds;
   explicit ClipTokenizer(std::shared_ptr<const Tables> tables) : tables_(std::move(tables)) {}
 
   std::shared_ptr<const Tables> tables_;

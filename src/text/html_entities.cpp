@@ -96,8 +96,8 @@ std::u32string_view html_entity(std::string_view name) {
   return found->second;
 }
 
-std::u32string unescape_html(std::u32string_view text) {
-  if (text.find(U'&') == text.npos) return std::u32string(text);
+std::u32string unescape_html(std::u32string text) {
+  if (text.find(U'&') == text.npos) return text;
   std::u32string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {

@@ -12,6 +12,6 @@ std::u32string_view html_entity(std::string_view name);
 /// Character references replaced once from left to right as browsers do (and Python's
 /// html.unescape): numbers with or without semicolon, Windows-1252 for 128–159, longest known name
 /// otherwise.
-std::u32string unescape_html(std::u32string_view text);
+std::u32string unescape_html(std::u32string text);
 
 }  // namespace sumi

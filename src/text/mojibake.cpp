@@ -142,6 +142,13 @@ constexpr Rule kRules[] = {
 };
 constexpr std::size_t kLongRule = 29;  // the one with a seventh character
 
+/// What some rule begins with.
+constexpr Classes kFirsts = [] {
+  Classes all = 0;
+  for (const auto& rule : kRules) all |= rule[0];
+  return all;
+}();
+
 Classes known_classes(char32_t c) {
   static const auto table = [] {
     std::unordered_map<char32_t, Classes> out;
@@ -197,17 +204,13 @@ Classes classes_of(char32_t c) {
 /// Classes of each character, and of none beyond either end.
 class ClassifiedText {
  public:
-  explicit ClassifiedText(std::u32string_view text) {
-    classes_.reserve(text.size());
-    for (const char32_t c : text) classes_.push_back(classes_of(c));
-  }
+  explicit ClassifiedText(std::u32string_view text) : text_(text) {}
 
-  Classes operator[](std::size_t i) const { return i < classes_.size() ? classes_[i] : 0; }
+  Classes operator[](std::size_t i) const { return i < text_.size() ? classes_of(text_[i]) : 0; }
   bool has(std::size_t i, Classes wanted) const { return ((*this)[i] & wanted) != 0; }
-  std::size_t size() const { return classes_.size(); }
 
  private:
-  std::vector<Classes> classes_;
+  std::u32string_view text_;
 };
 
 bool rule_matches(const ClassifiedText& text, std::size_t at, const Rule& rule) {
@@ -516,8 +519,10 @@ bool looks_like_mojibake(std::u32string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     // No rule is of ASCII alone, and none but the one with White has two of them first.
     if (is_plain(i) && is_plain(i + 1) && is_plain(i + 2)) continue;
+    const Classes first = classes[i];
+    if ((first & kFirsts) == 0) continue;
     for (std::size_t r = 0; r < std::size(kRules); ++r) {
-      if (!classes.has(i, kRules[r][0]) || !rule_matches(classes, i, kRules[r])) continue;
+      if ((first & kRules[r][0]) == 0 || !rule_matches(classes, i, kRules[r])) continue;
       if (r != kLongRule || classes.has(i + 6, kAsciiLetter | Blank)) return true;
     }
   }

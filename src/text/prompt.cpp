@@ -135,6 +135,9 @@ std::vector<WeightedText> split_and(std::u32string_view text) {
   std::vector<WeightedText> parts;
   std::size_t at = 0;
   for (;; next = find_word(text, kAnd, at)) {
+    if (parts.size() == kMostBranches)
+      throw Error(fmt::format("the prompt has more than {} sides of AND", kMostBranches),
+                  "each costs a run of the network at each step; use fewer");
     parts.push_back(split_weight(text.substr(at, next == text.npos ? next : next - at)));
     if (next == text.npos) return parts;
     at = next + kAnd.size();

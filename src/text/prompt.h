@@ -100,9 +100,10 @@ struct PromptOptions {
   bool split_and = true;
 };
 
-/// Longest prompt in bytes, and deepest nesting of brackets.
+/// Longest prompt in bytes, deepest nesting of brackets, most sides of AND.
 inline constexpr std::size_t kLongestPrompt = 1u << 20;
 inline constexpr int kDeepestNesting = 100;
+inline constexpr std::size_t kMostBranches = 256;
 
 /// Reads a prompt:
 ///   (x) weight 1.1; (x:1.3) weight 1.3; [x] weight 1/1.1; nested ones multiply; \( \) \[ \]
@@ -112,8 +113,8 @@ inline constexpr int kDeepestNesting = 100;
 /// that do not close or fit no rule are text to the schedule; an open weight reaches to the end.
 /// AND's weight is read only where there is an AND ("16:9" is no weight), and BREAK also breaks
 /// inside brackets: A1111 differs in these two. Linear time in the length and in the number of
-/// stages. Throws Error on invalid UTF-8, on prompts longer than kLongestPrompt or nested deeper
-/// than kDeepestNesting and on weights that are not finite.
+/// stages. Throws Error on invalid UTF-8, on prompts longer than kLongestPrompt, nested deeper than
+/// kDeepestNesting or of more branches than kMostBranches, and on weights that are not finite.
 Prompt parse_prompt(std::string_view text, const PromptOptions& options);
 
 /// Weights alone, without schedule and tags: what A1111's parse_prompt_attention reads.

@@ -14,12 +14,6 @@ namespace {
 constexpr double kRound = 1.1;
 constexpr double kSquare = 1 / 1.1;
 
-struct Piece {
-  std::u32string text;
-  double weight = 1;
-  bool is_break = false;
-};
-
 bool is_word_character(char32_t c) {
   const auto kind = kind_of(c);
   return kind == CharacterKind::letter || kind == CharacterKind::number || c == U'_';
@@ -38,11 +32,11 @@ class WeightReader {
   void add_text(std::u32string_view text);
   void append(std::u32string_view text);
   std::optional<double> weight_at(std::size_t colon, std::size_t& behind) const;
-  std::vector<Fragment> merged() const;
+  std::vector<Fragment> merged();
 
   std::u32string_view text_;
   std::size_t at_ = 0;
-  std::vector<Piece> pieces_;
+  std::vector<Fragment> pieces_;
   bool may_join_ =
       false;  // no bracket since the last piece: whatever multiplies one multiplies the other
   std::vector<std::size_t> round_, square_;  // where the open brackets began
@@ -63,11 +57,8 @@ void WeightReader::close(std::vector<std::size_t>& brackets, double factor) {
 }
 
 void WeightReader::append(std::u32string_view text) {
-  if (may_join_) {
-    pieces_.back().text += text;
-  } else {
-    pieces_.push_back({std::u32string(text), 1, false});
-  }
+  if (!may_join_) pieces_.emplace_back();
+  for (const char32_t c : text) append_utf8(pieces_.back().text, c);
   may_join_ = true;
 }
 
@@ -83,12 +74,12 @@ void WeightReader::add_text(std::u32string_view text) {
     if (!alone) continue;
     while (begin > at && is_white_space(text[begin - 1])) --begin;
     while (end < text.size() && is_white_space(text[end])) ++end;
-    append(text.substr(at, begin - at));
-    pieces_.push_back({U"", 1, true});
+    if (begin > at) append(text.substr(at, begin - at));
+    pieces_.push_back({"", 1, true});
     may_join_ = false;
     at = found = end;
   }
-  append(text.substr(at));
+  if (at < text.size()) append(text.substr(at));
 }
 
 /// Reads ": 1.3 )" at a colon.
@@ -149,25 +140,29 @@ void WeightReader::read_one() {
   at_ = behind;
 }
 
-std::vector<Fragment> WeightReader::merged() const {
-  std::vector<Fragment> out;
-  for (const auto& piece : pieces_) {
-    const bool joins = !out.empty() && !piece.is_break && !out.back().is_break &&
-                       out.back().weight == piece.weight;
+/// Joins neighbours of the same weight, in place.
+std::vector<Fragment> WeightReader::merged() {
+  std::size_t kept = 0;
+  for (auto& piece : pieces_) {
+    if (piece.is_break) piece.weight = 1;
+    const bool joins = kept > 0 && !piece.is_break && !pieces_[kept - 1].is_break &&
+                       pieces_[kept - 1].weight == piece.weight;
     if (joins) {
-      out.back().text += encode_utf8(piece.text);
-    } else {
-      out.push_back({encode_utf8(piece.text), piece.is_break ? 1 : piece.weight, piece.is_break});
+      pieces_[kept - 1].text += piece.text;
+    } else if (&piece != &pieces_[kept++]) {
+      pieces_[kept - 1] = std::move(piece);
     }
   }
+  pieces_.resize(kept);
   // Nothing is said by empty text, but a prompt has at least one fragment.
-  std::erase_if(
-      out, [](const Fragment& fragment) { return fragment.text.empty() && !fragment.is_break; });
-  if (out.empty()) out.push_back({"", 1, false});
-  return out;
+  std::erase_if(pieces_,
+                [](const Fragment& piece) { return piece.text.empty() && !piece.is_break; });
+  if (pieces_.empty()) pieces_.emplace_back();
+  return std::move(pieces_);
 }
 
 std::vector<Fragment> WeightReader::read() {
+  pieces_.reserve(text_.size() / 3 + 1);  // untouched memory costs nothing, copies do
   while (at_ < text_.size()) read_one();
   while (!round_.empty()) close(round_, kRound);
   while (!square_.empty()) close(square_, kSquare);

@@ -53,7 +53,7 @@ Reference reference_at(std::u32string_view text, std::size_t at) {
   if (i == first || i >= text.size() || text[i] != U';') return {};
   const auto whole = text.substr(at, i + 1 - at);
   if (numeric) {
-    auto value = unescape_html(whole);
+    auto value = unescape_html(std::u32string(whole));
     if (value.find(U';') != std::u32string::npos) return {};
     return {whole.size(), std::move(value)};
   }
@@ -185,6 +185,7 @@ std::u32string repair_line(std::u32string line, bool unescape) {
 
 std::u32string repair_text(std::u32string text) {
   constexpr std::size_t kLongestLine = 1'000'000;
+  if (is_sound(text)) return text;
   std::u32string out;
   out.reserve(text.size());
   bool unescape = true;

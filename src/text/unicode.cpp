@@ -36,6 +36,44 @@ const icu::Normalizer2& form_c() {
   return *normalizer;
 }
 
+CharacterKind ascii_kind(char32_t point) {
+  if ((point >= U'a' && point <= U'z') || (point >= U'A' && point <= U'Z'))
+    return CharacterKind::letter;
+  if (point >= U'0' && point <= U'9') return CharacterKind::number;
+  if (point == U' ' || (point >= 9 && point <= 13)) return CharacterKind::space;
+  return CharacterKind::other;
+}
+
+/// Combining marks of one run in canonical order (Unicode D109), which no normal form tells apart
+/// from the order given. ICU sorts by insertion: squared time for marks in the wrong order.
+void sort_marks(std::u32string& text) {
+  const auto order = [](char32_t c) { return u_getCombiningClass(static_cast<UChar32>(c)); };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] < 0x300 || order(text[i]) == 0) continue;
+    const std::size_t begin = i;
+    while (i < text.size() && order(text[i]) != 0) ++i;
+    std::stable_sort(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                     text.begin() + static_cast<std::ptrdiff_t>(i),
+                     [&](char32_t a, char32_t b) { return order(a) < order(b); });
+  }
+}
+
+/// Three Tibetan vowels are two marks each without being one, and no normal form keeps them.
+std::u32string split_vowels(std::u32string text) {
+  const auto second = [](char32_t c) -> char32_t {
+    return c == 0x0F73 ? 0x0F72 : c == 0x0F75 ? 0x0F74 : c == 0x0F81 ? 0x0F80 : 0;
+  };
+  if (std::none_of(text.begin(), text.end(), [&](char32_t c) { return second(c) != 0; }))
+    return text;
+  std::u32string out;
+  for (const char32_t c : text) {
+    const char32_t behind = second(c);
+    out.push_back(behind ? U'\u0F71' : c);
+    if (behind) out.push_back(behind);
+  }
+  return out;
+}
+
 /// The length a sequence announces by its first byte; 0 for a byte that cannot be first.
 int announced_length(unsigned char first) {
   if (first < 0x80) return 1;
@@ -112,6 +150,12 @@ void append_utf8(std::string& out, char32_t point) {
   }
 }
 
+std::size_t utf8_length(char32_t point) {
+  if (point < 0x80) return 1;
+  if (point < 0x800) return 2;
+  return point < 0x10000 || point > 0x10FFFF ? 3 : 4;
+}
+
 std::string encode_utf8(std::u32string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -127,12 +171,11 @@ std::string replace_invalid_utf8(std::string_view bytes) {
   return out;
 }
 
-std::u32string lower_case(std::u32string_view text) {
+std::u32string lower_case(std::u32string text) {
   if (!is_ascii(text)) return from_icu(to_icu(text).toLower(icu::Locale::getRoot()));
-  std::u32string out(text);
-  for (char32_t& c : out)
+  for (char32_t& c : text)
     if (c >= U'A' && c <= U'Z') c += 32;
-  return out;
+  return text;
 }
 
 std::u32string upper_case(std::u32string_view text) {
@@ -141,6 +184,8 @@ std::u32string upper_case(std::u32string_view text) {
 
 std::u32string compose(std::u32string text) {
   if (is_ascii(text)) return text;
+  text = split_vowels(std::move(text));
+  sort_marks(text);
   UErrorCode status = U_ZERO_ERROR;
   const auto source = to_icu(text);
   if (form_c().isNormalized(source, status) && U_SUCCESS(status)) return text;
@@ -161,6 +206,7 @@ bool is_white_space(char32_t point) {
 }
 
 CharacterKind kind_of(char32_t point) {
+  if (point < 0x80) return ascii_kind(point);
   if (is_white_space(point)) return CharacterKind::space;
   const auto mask = U_GET_GC_MASK(static_cast<UChar32>(point));
   if (mask & U_GC_L_MASK) return CharacterKind::letter;
@@ -172,20 +218,20 @@ bool is_invisible(char32_t point) {
   return (U_GET_GC_MASK(static_cast<UChar32>(point)) & U_GC_C_MASK) != 0;
 }
 
-std::u32string collapse_white_space(std::u32string_view text) {
-  std::u32string out;
-  out.reserve(text.size());
+std::u32string collapse_white_space(std::u32string text) {
+  std::size_t kept = 0;
   bool pending = false;
   for (const char32_t c : text) {
     if (is_white_space(c)) {
-      pending = !out.empty();
+      pending = kept > 0;
       continue;
     }
-    if (pending) out.push_back(U' ');
+    if (pending) text[kept++] = U' ';
     pending = false;
-    out.push_back(c);
+    text[kept++] = c;
   }
-  return out;
+  text.resize(kept);
+  return text;
 }
 
 }  // namespace sumi

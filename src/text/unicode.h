@@ -19,14 +19,17 @@ std::string encode_utf8(std::u32string_view text);
 /// Appends one code point as UTF-8.
 void append_utf8(std::string& out, char32_t point);
 
+/// The bytes that append_utf8 writes for a code point: 1 to 4.
+std::size_t utf8_length(char32_t point);
+
 /// Bytes to UTF-8 text in which each malformed piece is U+FFFD.
 std::string replace_invalid_utf8(std::string_view bytes);
 
 /// Full case mapping of the root locale (final sigma and dotted I included).
-std::u32string lower_case(std::u32string_view text);
+std::u32string lower_case(std::u32string text);
 std::u32string upper_case(std::u32string_view text);
 
-/// Normalisation form C.
+/// Normalisation form C, in linear time but for the sorting of combining marks.
 std::u32string compose(std::u32string text);
 
 /// Normalisation form KC of one character: full and half width forms at normal width.
@@ -43,6 +46,6 @@ CharacterKind kind_of(char32_t point);
 bool is_invisible(char32_t point);
 
 /// Each run of white space as one space, none at the ends.
-std::u32string collapse_white_space(std::u32string_view text);
+std::u32string collapse_white_space(std::u32string text);
 
 }  // namespace sumi

@@ -21,6 +21,13 @@ const std::vector<std::string> kCaptions = {"a red fox on a blue ground",
                                             "a red apple, on a blue ground", "The fox's apple!",
                                             "a BLUE fox, a red fox", "café 12"};
 
+std::vector<int> applied(const MergeTable& table, std::string_view word) {
+  MergeTable::Scratch scratch;
+  std::vector<int> out;
+  table.apply(word, scratch, out);
+  return out;
+}
+
 /// A small vocabulary of our own, learned and read back.
 class SmallVocabulary : public testing::Test {
  protected:
@@ -50,7 +57,7 @@ TEST(Bpe, MergesInOrderOfRank) {
   const MergeTable table({{"a", "b"}, {"ab", "c</w>"}, {"b", "a"}}, "test");
   const auto symbols = [&](const std::string& word) {
     std::vector<std::string> out;
-    for (const int i : table.apply(word))
+    for (const int i : applied(table, word))
       out.push_back(table.symbols()[static_cast<std::size_t>(i)]);
     return out;
   };
@@ -93,14 +100,44 @@ TEST(Bpe, LongWordsMergeLikeShortOnes) {
   unsigned state = 7;
   for (int round = 0; round < 300; ++round) {
     std::string word;
-    for (int i = 0; i < 1 + round % 60; ++i) {
+    for (int i = 0; i < 1 + round % 200; ++i) {
       state = state * 1664525u + 1013904223u;
       word += "abc"[(state >> 20) % 3];
     }
     std::vector<std::string> symbols;
-    for (const int i : table.apply(word))
+    for (const int i : applied(table, word))
       symbols.push_back(table.symbols()[static_cast<std::size_t>(i)]);
     EXPECT_EQ(symbols, merge_slowly(merges, word)) << word;
+  }
+}
+
+TEST(Bpe, WordsAreCutOnlyWhereNoMergeReaches) {
+  std::string letters;
+  for (int i = 0; i < 100; ++i) letters += "ab";
+  const std::vector<std::pair<std::string, std::string>> merges = {
+      {"a", "b"}, {"ab", "ab"}, {"c", "a"}, {"ab", "c</w>"}};
+  const MergeTable table(merges, "test");
+  for (const std::string& word : {letters + "c", letters + "cc" + letters, "c" + letters + "xab",
+                                  "ab" + letters + "xc", letters, std::string("abxxab")}) {
+    std::vector<std::string> symbols;
+    for (const int i : applied(table, word))
+      symbols.push_back(table.symbols()[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(symbols, merge_slowly(merges, word)) << word;
+  }
+}
+
+/// A symbol that is a byte's and also the result of a merge spans one byte or five.
+TEST(Bpe, SymbolsOfTwoOrigins) {
+  const std::vector<std::pair<std::string, std::string>> merges = {
+      {"<", "/"}, {"</", "w"}, {"</w", ">"}, {"x", "</w>"}, {"x</w>", "x</w>"}, {"x", "x</w>"}};
+  const MergeTable table(merges, "test");
+  std::string word = "x";
+  for (int i = 0; i < 40; ++i) word += "x</w>x";
+  for (const std::string& each : {word, std::string("x</w>x"), std::string("xx</w>"), "a" + word}) {
+    std::vector<std::string> symbols;
+    for (const int i : applied(table, each))
+      symbols.push_back(table.symbols()[static_cast<std::size_t>(i)]);
+    EXPECT_EQ(symbols, merge_slowly(merges, each)) << each;
   }
 }
 
