@@ -7,6 +7,10 @@
 #include <unicode/unistr.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <numeric>
+#include <span>
 
 #include "core/error.h"
 
@@ -44,17 +48,32 @@ CharacterKind ascii_kind(char32_t point) {
   return CharacterKind::other;
 }
 
-/// Combining marks of one run in canonical order (Unicode D109), which no normal form tells apart
+std::uint8_t combining_class(char32_t c) {
+  return c < 0x300 ? 0 : u_getCombiningClass(static_cast<UChar32>(c));
+}
+
+/// Sorts a run by combining class, equal ones as they were: counted, in linear time.
+void sort_run(std::span<char32_t> run) {
+  std::array<std::size_t, 257> starts{};
+  for (const char32_t c : run) ++starts[combining_class(c) + 1u];
+  std::partial_sum(starts.begin(), starts.end(), starts.begin());
+  std::u32string sorted(run.size(), U'\0');
+  for (const char32_t c : run) sorted[starts[combining_class(c)]++] = c;
+  std::copy(sorted.begin(), sorted.end(), run.begin());
+}
+
+/// Combining marks of each run in canonical order (Unicode D109), which no normal form tells apart
 /// from the order given. ICU sorts by insertion: squared time for marks in the wrong order.
 void sort_marks(std::u32string& text) {
-  const auto order = [](char32_t c) { return u_getCombiningClass(static_cast<UChar32>(c)); };
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] < 0x300 || order(text[i]) == 0) continue;
     const std::size_t begin = i;
-    while (i < text.size() && order(text[i]) != 0) ++i;
-    std::stable_sort(text.begin() + static_cast<std::ptrdiff_t>(begin),
-                     text.begin() + static_cast<std::ptrdiff_t>(i),
-                     [&](char32_t a, char32_t b) { return order(a) < order(b); });
+    bool in_order = true;
+    for (std::uint8_t last = 0, order = 0; i < text.size(); ++i, last = order) {
+      order = combining_class(text[i]);
+      if (order == 0) break;
+      in_order = in_order && last <= order;
+    }
+    if (!in_order) sort_run(std::span(text).subspan(begin, i - begin));
   }
 }
 

@@ -29,7 +29,7 @@ std::string replace_invalid_utf8(std::string_view bytes);
 std::u32string lower_case(std::u32string text);
 std::u32string upper_case(std::u32string_view text);
 
-/// Normalisation form C, in linear time but for the sorting of combining marks.
+/// Normalisation form C.
 std::u32string compose(std::u32string text);
 
 /// Normalisation form KC of one character: full and half width forms at normal width.
