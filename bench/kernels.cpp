@@ -38,7 +38,7 @@ void linear(benchmark::State& state) {
   count_work(state, 2.0 * kBatch * state.range(0) * state.range(1) * state.range(2));
 }
 
-/// Arguments: queries, keys, width of a head; 8 heads.
+/// Arguments: queries, keys, width of a head, precision (0: fp32, 1: int16, 2: int8); 8 heads.
 void attend(benchmark::State& state) {
   const torch::NoGradGuard no_grad;
   constexpr std::int64_t kHeads = 8;
@@ -46,7 +46,8 @@ void attend(benchmark::State& state) {
   const auto q = torch::randn({kBatch, state.range(0), width});
   const auto k = torch::randn({kBatch, state.range(1), width});
   const auto v = torch::randn({kBatch, state.range(1), width});
-  for (auto _ : state) benchmark::DoNotOptimize(attention(q, k, v, kHeads));
+  const AttentionOptions options{.precision = static_cast<AttentionPrecision>(state.range(3))};
+  for (auto _ : state) benchmark::DoNotOptimize(attention(q, k, v, kHeads, options));
   count_work(state, 4.0 * kBatch * state.range(0) * state.range(1) * width);
 }
 
@@ -69,11 +70,10 @@ BENCHMARK(linear)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(attend)
-    ->ArgNames({"queries", "keys", "width"})
-    ->Args({4096, 4096, 40})
-    ->Args({1024, 1024, 80})
-    ->Args({256, 256, 160})
-    ->Args({4096, 77, 40})
+    ->ArgNames({"queries", "keys", "width", "precision"})
+    ->ArgsProduct({{4096}, {4096, 77}, {40}, {0, 1, 2}})
+    ->ArgsProduct({{1024}, {1024}, {80}, {0, 1, 2}})
+    ->ArgsProduct({{256}, {256}, {160}, {0, 1, 2}})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 

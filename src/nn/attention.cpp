@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "core/torch_version.h"
-#include "nn/kernels/attention_kernel.h"
 
 namespace sumi {
 namespace {
@@ -68,7 +67,7 @@ Tensor kernel_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::
     problem.mask = {mask.data_ptr<float>(), mask.stride(0), mask.stride(1), mask.stride(2),
                     mask.stride(3)};
   }
-  attend(problem);
+  attend(problem, options.precision);
   return out.to(q.scalar_type());
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/tensor.h"
+#include "nn/kernels/attention_kernel.h"
 
 namespace sumi {
 
@@ -10,6 +11,8 @@ struct AttentionOptions {
   Tensor mask = {};
   /// Query i sees keys 0..i only.
   bool causal = false;
+  /// Of the fused kernel; elsewhere the tensors' own type decides.
+  AttentionPrecision precision = AttentionPrecision::fp32;
 };
 
 /// Scaled dot-product attention of several heads (Vaswani et al. 2017).

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "core/processor.h"
+#include "nn/kernels/exp2.h"
+#include "nn/kernels/lanes_plain.h"
 
 namespace sumi {
 namespace {
@@ -115,7 +117,7 @@ void expect_formula(Case& c) {
   for (const auto kind : lanes_here()) {
     SCOPED_TRACE(static_cast<int>(kind));
     std::fill(c.out.begin(), c.out.end(), 77.0F);
-    attend(c.problem, kind);
+    attend(c.problem, AttentionPrecision::fp32, kind);
     EXPECT_LT(largest_gap(c.problem), 1e-5);
     const auto dim = c.shape.heads * c.shape.width;
     for (std::int64_t t = 0; t < c.shape.batch * c.shape.queries; ++t)
@@ -167,9 +169,21 @@ TEST(AttentionKernelSoftmax, FollowsARisingMaximum) {
   for (std::size_t i = 0; i < c.kv_rows.size(); ++i)
     c.kv_rows[i] *= 0.05F * static_cast<float>(i) / 53.0F;
   for (const auto kind : lanes_here()) {
-    attend(c.problem, kind);
+    attend(c.problem, AttentionPrecision::fp32, kind);
     EXPECT_LT(largest_gap(c.problem), 2e-3) << "values reach 100";
   }
+}
+
+TEST(Exp2, IsWithinItsBoundAndZeroBelow) {
+  double worst = 0;
+  for (float x = -126; x <= 14; x += 0.00137F) {
+    const float got = exp2<LanesPlain>(LanesPlain::broadcast(x))[0];
+    worst = std::max(worst, std::abs(got / std::exp2(static_cast<double>(x)) - 1));
+  }
+  EXPECT_LT(worst, 2e-7);
+  EXPECT_EQ(exp2<LanesPlain>(LanesPlain::broadcast(0))[0], 1.0F);
+  EXPECT_EQ(exp2<LanesPlain>(LanesPlain::broadcast(-127))[0], 0.0F);
+  EXPECT_EQ(exp2<LanesPlain>(LanesPlain::broadcast(-kInfinity))[0], 0.0F);
 }
 
 TEST(AttentionKernelMask, MayHideWholeBlocksOfKeysBeforeTheFirstSeen) {
@@ -185,7 +199,7 @@ TEST(AttentionKernelMask, OfLowestFloatsAveragesAsTheSoftmaxDoes) {
   c.mask.assign(100, std::numeric_limits<float>::lowest());
   c.problem.mask = {c.mask.data(), 0, 0, 0, 1};
   for (const auto kind : lanes_here()) {
-    attend(c.problem, kind);
+    attend(c.problem, AttentionPrecision::fp32, kind);
     double mean = 0;
     for (std::int64_t j = 0; j < 100; ++j) mean += token(c.problem.v, 0, 0, j)[5] / 100.0;
     EXPECT_NEAR(token(c.problem.out, 0, 0, 1)[5], mean, 1e-6);
@@ -198,7 +212,7 @@ TEST(AttentionKernelMask, ThatHidesEveryKeyGivesNotANumber) {
   std::fill(c.mask.begin() + 70, c.mask.end(), -kInfinity);
   c.problem.mask = {c.mask.data(), 0, 0, 70, 1};
   for (const auto kind : lanes_here()) {
-    attend(c.problem, kind);
+    attend(c.problem, AttentionPrecision::fp32, kind);
     EXPECT_TRUE(std::isfinite(token(c.problem.out, 0, 0, 0)[3]));
     EXPECT_TRUE(std::isnan(token(c.problem.out, 0, 0, 1)[3]));
   }
@@ -208,11 +222,93 @@ TEST(AttentionKernelNumbers, NotANumberStaysInItsRow) {
   Case c({1, 1, 30, 90, 8});
   c.q_rows[7] = std::numeric_limits<float>::quiet_NaN();
   for (const auto kind : lanes_here()) {
-    attend(c.problem, kind);
+    attend(c.problem, AttentionPrecision::fp32, kind);
     EXPECT_TRUE(std::isnan(token(c.problem.out, 0, 0, 0)[2]));
     EXPECT_TRUE(std::isfinite(token(c.problem.out, 0, 0, 1)[2]));
   }
 }
+
+/// Signal to noise of the result against the formula, in decibels; -infinity for not-a-number.
+double decibels(const AttentionProblem& p) {
+  double signal = 0, noise = 0;
+  for (std::int64_t b = 0; b < p.batch; ++b)
+    for (std::int64_t h = 0; h < p.heads; ++h)
+      for (std::int64_t i = 0; i < p.queries; ++i) {
+        const auto expected = by_formula(p, b, h, i);
+        for (std::int64_t d = 0; d < p.width; ++d) {
+          const double wanted = expected[static_cast<std::size_t>(d)];
+          signal += wanted * wanted;
+          noise += std::pow(token(p.out, b, h, i)[d] - wanted, 2);
+        }
+      }
+  return noise >= 0 ? 10 * std::log10(signal / noise) : -kInfinity;
+}
+
+struct Promise {
+  AttentionPrecision precision;
+  double decibels;
+};
+
+class IntegerAttention : public testing::TestWithParam<Promise> {
+ protected:
+  void SetUp() override {
+    if (!processor().vnni) GTEST_SKIP() << "needs AVX-512 VNNI";
+  }
+  static void expect_promise(Case& c) {
+    std::fill(c.out.begin(), c.out.end(), 77.0F);
+    attend(c.problem, GetParam().precision);
+    EXPECT_GT(decibels(c.problem), GetParam().decibels);
+    EXPECT_EQ(c.out[static_cast<std::size_t>(c.shape.heads * c.shape.width)], 77.0F);
+  }
+};
+
+TEST_P(IntegerAttention, KeepsItsPromiseAt4096Keys) {
+  Case c({1, 1, 100, 4096, 40});
+  expect_promise(c);
+}
+
+TEST_P(IntegerAttention, KeepsItsPromiseInOddShapes) {
+  for (const auto& shape :
+       {Shape{1, 1, 1, 1, 1}, Shape{2, 3, 50, 77, 40}, Shape{1, 2, 77, 65, 7},
+        Shape{3, 1, 129, 31, 64}, Shape{1, 1, 63, 257, 80}, Shape{1, 1, 40, 130, 128}}) {
+    SCOPED_TRACE(shape.width);
+    Case c(shape);
+    expect_promise(c);
+    c.problem.causal = true;
+    expect_promise(c);
+    c.mask = normal(shape.queries * shape.keys, 9);
+    c.problem.mask = {c.mask.data(), 0, 0, shape.keys, 1};
+    expect_promise(c);
+  }
+}
+
+TEST_P(IntegerAttention, MindsNoOffsetThatAllKeysShare) {
+  Case c({1, 1, 50, 300, 40});
+  for (std::int64_t j = 0; j < 300; ++j) {
+    auto* key = const_cast<float*>(token(c.problem.k, 0, 0, j));
+    for (int d = 0; d < 40; ++d) key[d] += static_cast<float>(5 * d - 100);
+  }
+  expect_promise(c);
+}
+
+TEST_P(IntegerAttention, KeepsZerosAndNotANumber) {
+  Case c({1, 1, 20, 90, 24});
+  std::fill(c.q_rows.begin(), c.q_rows.begin() + 24, 0.0F);
+  c.q_rows[static_cast<std::size_t>(c.problem.q.token_stride)] = kInfinity;
+  for (std::int64_t j = 0; j < 90; ++j) const_cast<float*>(token(c.problem.v, 0, 0, j))[3] = 0.0F;
+  attend(c.problem, GetParam().precision);
+  EXPECT_EQ(token(c.problem.out, 0, 0, 5)[3], 0.0F);
+  EXPECT_TRUE(std::isfinite(token(c.problem.out, 0, 0, 0)[2]));
+  EXPECT_TRUE(std::isnan(token(c.problem.out, 0, 0, 1)[2]));
+  const_cast<float*>(token(c.problem.v, 0, 0, 80))[7] = std::numeric_limits<float>::quiet_NaN();
+  attend(c.problem, GetParam().precision);
+  EXPECT_TRUE(std::isnan(token(c.problem.out, 0, 0, 5)[7]));
+  EXPECT_TRUE(std::isfinite(token(c.problem.out, 0, 0, 5)[8]));
+}
+
+INSTANTIATE_TEST_SUITE_P(Bits, IntegerAttention,
+                         testing::Values(Promise{AttentionPrecision::int16, 60},
+                                         Promise{AttentionPrecision::int8, 40}));
 
 }  // namespace
 }  // namespace sumi

@@ -143,6 +143,17 @@ TEST(AttentionPrecisionOfTensors, SixteenBitsAreComputedInFloat) {
   EXPECT_TRUE(at::equal(mixed, attention(wide, wide, wide, 2).to(at::kBFloat16)));
 }
 
+TEST(AttentionPrecisionOfTensors, IntegersAreAChoice) {
+  torch::manual_seed(9);
+  const torch::NoGradGuard no_gradients;
+  const auto q = at::randn({1, 200, 80}), kv = at::randn({1, 300, 80});
+  const auto exact = attention(q, kv, kv, 2);
+  for (const auto precision : {AttentionPrecision::int16, AttentionPrecision::int8}) {
+    const auto noise = attention(q, kv, kv, 2, {.precision = precision}) - exact;
+    EXPECT_LT(noise.norm().item<double>(), 0.01 * exact.norm().item<double>());
+  }
+}
+
 TEST(AttentionGradient, EqualsTheFormulas) {
   torch::manual_seed(3);
   for (const bool causal : {false, true}) {

@@ -13,6 +13,9 @@ constexpr std::int64_t kKeyBlock = 64;
 /// Where the packed parts of a block lie in its scratch, in floats.
 struct AttentionScratch {
   std::int64_t queries = 0, mixed = 0, top = 0, total = 0, keys = 0, values = 0, scores = 0;
+  /// Of the integer forms only.
+  std::int64_t row = 0, key_mean = 0, value_scales = 0, query_scales = 0, key_scales = 0,
+               key_offsets = 0;
   std::int64_t size = 0;
 };
 
@@ -39,5 +42,7 @@ using AttendBlock = void (*)(const AttentionBlock&);
 void attend_block_plain(const AttentionBlock& block);
 void attend_block_avx2(const AttentionBlock& block);
 void attend_block_avx512(const AttentionBlock& block);
+void attend_block_int16(const AttentionBlock& block);
+void attend_block_int8(const AttentionBlock& block);
 
 }  // namespace sumi

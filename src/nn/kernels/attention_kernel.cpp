@@ -16,7 +16,7 @@ namespace {
 
 /// Packed queries and results of one block: what stays in the second cache of a core.
 constexpr std::int64_t kBlockFloats = 1 << 17;
-constexpr std::int64_t kLargestQueryBlock = 8 * kQueryTile;
+constexpr std::int64_t kLargestQueryBlock = 28 * kQueryTile;
 /// Blocks for each thread, so that none waits long for the last.
 constexpr std::int64_t kBlocksPerThread = 4;
 /// Multiplications of q and k that take about as long as waking a thread.
@@ -46,7 +46,13 @@ AttentionScratch scratch_layout(std::int64_t queries, std::int64_t width) {
   at.keys = at.total + lanes;
   at.values = at.keys + kKeyBlock * rows;
   at.scores = at.values + kKeyBlock * rows;
-  at.size = at.scores + kKeyBlock * kQueryTile;
+  at.row = at.scores + kKeyBlock * kQueryTile;
+  at.key_mean = at.row + rows;
+  at.value_scales = at.key_mean + rows;
+  at.query_scales = at.value_scales + rows;
+  at.key_scales = at.query_scales + lanes;
+  at.key_offsets = at.key_scales + kKeyBlock;
+  at.size = at.key_offsets + kKeyBlock;
   return at;
 }
 
@@ -98,11 +104,14 @@ AttentionBlock block_of(const AttentionProblem& p, std::int64_t sample, std::int
   return block;
 }
 
-AttendBlock version(LaneKind lanes) {
+AttendBlock version(AttentionPrecision precision, LaneKind lanes) {
 #if defined(__x86_64__)
+  if (precision != AttentionPrecision::fp32 && processor().vnni)
+    return precision == AttentionPrecision::int16 ? attend_block_int16 : attend_block_int8;
   if (lanes == LaneKind::avx512) return attend_block_avx512;
   if (lanes == LaneKind::avx2) return attend_block_avx2;
 #else
+  static_cast<void>(precision);
   static_cast<void>(lanes);
 #endif
   return attend_block_plain;
@@ -115,7 +124,7 @@ LaneKind widest_lanes() {
   return processor().avx2 ? LaneKind::avx2 : LaneKind::plain;
 }
 
-void attend(const AttentionProblem& p, LaneKind lanes) {
+void attend(const AttentionProblem& p, AttentionPrecision precision, LaneKind lanes) {
   const int wanted = threads_for(p);
   const auto largest = block_queries(p, wanted);
   const auto blocks = (p.queries + largest - 1) / largest, all = p.batch * p.heads * blocks;
@@ -123,7 +132,7 @@ void attend(const AttentionProblem& p, LaneKind lanes) {
   const auto layout = scratch_layout(std::min(largest, p.queries), p.width);
   const auto each = round_up(layout.size, 16);
   const auto scratch = aligned_floats(each * threads);
-  const auto run = version(lanes);
+  const auto run = version(precision, lanes);
 #pragma omp parallel num_threads(threads)
   {
 #ifdef _OPENMP
