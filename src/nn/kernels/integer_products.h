@@ -18,7 +18,8 @@ struct LanesVnni : LanesAvx512 {};
 /// one scale for each token, after the mean of the keys is taken from each of them, which moves all
 /// scores of a query alike and so changes nothing (SageAttention, Zhang et al. 2024); P v of 16
 /// bits with one scale for each channel of a block of keys. Sums between blocks are fp32.
-/// Eight bits for P as well would leave 39 dB on normal data, 16 cost a quarter more time.
+/// With 8 bits for P and v too, normal data keep 39 dB (33 dB without scales for each block of
+/// keys); bfloat16 keeps 49 dB at the speed of 16-bit integers, which keep 66.
 template <int kBits>
 class IntegerProducts {
  public:
