@@ -45,7 +45,7 @@ struct AttentionProblem {
 };
 
 /// out = softmax(scale * q k^T + mask) v, with as many threads as OpenMP gives. Needs at
-/// least one key. Scratch is about 0.6 MiB for each thread up to width 512. A query whose keys are
+/// least one key. Scratch is below 0.8 MiB for each thread up to width 512. A query whose keys are
 /// all hidden by a mask of -infinity becomes not-a-number, as a plain softmax makes it.
 void attend(const AttentionProblem& problem,
             AttentionPrecision precision = AttentionPrecision::fp32,
