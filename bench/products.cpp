@@ -51,7 +51,8 @@ void convolution(benchmark::State& state) {
   ByteConvolution whole(s, weight.data_ptr<float>(), bias.data_ptr<float>());
   const auto kernel = weight.contiguous(at::MemoryFormat::ChannelsLast);
   bool ran = true;
-  for (auto _ : state) switch (state.range(0)) {
+  const auto step = [&] {
+    switch (state.range(0)) {
       case plain:
         benchmark::DoNotOptimize(at::conv2d(x, kernel, bias, s.stride, s.padding.top));
         break;
@@ -62,6 +63,9 @@ void convolution(benchmark::State& state) {
         ran = whole.run(image, quantisation, y.data_ptr<float>());
         break;
     }
+  };
+  step();  // prepares weights and touches memory for the first time
+  for (auto _ : state) step();
   if (!ran) state.SkipWithError("not on this processor");
   state.SetLabel(state.range(0) == packed ? floats.method() : "");
   count_work(state, 2.0 * static_cast<double>(to.pixels() * s.in * s.out * s.kernel * s.kernel));
@@ -79,7 +83,8 @@ void linear(benchmark::State& state) {
   PackedLinear floats(in, out, weight.data_ptr<float>(), bias.data_ptr<float>());
   ByteLinear whole(in, out, weight.data_ptr<float>(), bias.data_ptr<float>());
   bool ran = true;
-  for (auto _ : state) switch (state.range(0)) {
+  const auto step = [&] {
+    switch (state.range(0)) {
       case plain:
         benchmark::DoNotOptimize(at::linear(x, weight, bias));
         break;
@@ -90,6 +95,9 @@ void linear(benchmark::State& state) {
         ran = whole.run(storage.data(), quantisation, rows, y.data_ptr<float>());
         break;
     }
+  };
+  step();  // prepares weights and touches memory for the first time
+  for (auto _ : state) step();
   if (!ran) state.SkipWithError("not on this processor");
   count_work(state, 2.0 * static_cast<double>(rows * in * out));
 }
@@ -110,7 +118,8 @@ void group_norm_silu(benchmark::State& state) {
   ByteImage image = {nullptr, batch, side, side, channels, {1, 1, 1, 1}};
   std::vector<std::uint8_t> storage(static_cast<std::size_t>(image.size()));
   image.data = storage.data();
-  for (auto _ : state) switch (state.range(0)) {
+  const auto step = [&] {
+    switch (state.range(0)) {
       case plain:
         benchmark::DoNotOptimize(at::silu(at::group_norm(x, 32, weight, bias, 1e-5)));
         break;
@@ -121,6 +130,9 @@ void group_norm_silu(benchmark::State& state) {
         benchmark::DoNotOptimize(group_norm_to_bytes(task, image));
         break;
     }
+  };
+  step();  // prepares weights and touches memory for the first time
+  for (auto _ : state) step();
   state.SetBytesProcessed(state.iterations() * x.numel() * 4);
 }
 
@@ -131,7 +143,8 @@ void gated_gelu(benchmark::State& state) {
   auto x = torch::randn({rows, 2 * width});
   auto y = torch::empty({rows, width});
   std::vector<std::uint8_t> storage(static_cast<std::size_t>(rows * width));
-  for (auto _ : state) switch (state.range(0)) {
+  const auto step = [&] {
+    switch (state.range(0)) {
       case plain: {
         const auto halves = x.chunk(2, -1);
         benchmark::DoNotOptimize(halves[0] * at::gelu(halves[1]));
@@ -144,6 +157,9 @@ void gated_gelu(benchmark::State& state) {
         benchmark::DoNotOptimize(geglu_to_bytes(x.data_ptr<float>(), rows, width, storage.data()));
         break;
     }
+  };
+  step();  // prepares weights and touches memory for the first time
+  for (auto _ : state) step();
   state.SetBytesProcessed(state.iterations() * x.numel() * 4);
 }
 
