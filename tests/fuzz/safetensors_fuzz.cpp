@@ -7,7 +7,7 @@
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  sumi::answer([&] { return sumi::read_safetensors(sumi::as_input(data, size), "input"); });
+  sumi::answer_weights([&] { return sumi::read_safetensors(sumi::as_input(data, size), "input"); });
   return 0;
 }
 
