@@ -1,8 +1,5 @@
-#include "cli/base_suite.h"
-
-#include <algorithm>
-#include <chrono>
-
+#include "cli/child_process.h"
+#include "cli/measurement.h"
 #include "cli/plain_unet.h"
 #include "cli/random_model.h"
 #include "core/files.h"
@@ -11,26 +8,19 @@
 namespace sumi {
 namespace {
 
-constexpr double kGB = 1e9;
-
-double seconds_of(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+/// A checkpoint file of SD 1.5's size with random 16-bit weights.
+std::filesystem::path write_checkpoint(const TemporaryDirectory& folder) {
+  constexpr double kNeeded = 3e9;
+  if (std::filesystem::space(folder.path()).available < kNeeded)
+    throw Error(fmt::format("{} has no room for a checkpoint of 2 GB", folder.path().string()),
+                "set TMPDIR to a folder with 3 GB");
+  const auto file = folder.path() / "sd15.safetensors";
+  save_single_file(file, random_sd15_checkpoint(), DType::f16);
+  return file;
 }
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-Runtime runtime_of(const BenchCommand& command) {
-  return {command.machine.device, command.machine.threads, {}};
-}
-
-}  // namespace
-
+/// A full-size U-Net of SD 1.5 (random weights, 512 x 512, batch of 2, fp32) against the same
+/// layers as plain calls of LibTorch: how many times as fast ours is.
 Json measure_unet(const BenchCommand& command) {
   const auto device = start_torch(runtime_of(command));
   const torch::NoGradGuard no_grad;
@@ -41,44 +31,51 @@ Json measure_unet(const BenchCommand& command) {
   const auto timesteps = torch::full({2}, 500.0).to(device);
   const auto context = torch::randn({2, 77, 768}).to(device);
   Tensor a, b;
-  const auto run_ours = [&] { a = ours.forward(sample, timesteps, context); };
-  const auto run_plain = [&] { b = plain.forward(sample, timesteps, context); };
-  run_ours();  // warm
-  run_plain();
-  std::vector<double> ours_s, plain_s;
-  for (int i = 0; i < command.repeats; ++i) {
-    ours_s.push_back(seconds_of(run_ours));
-    plain_s.push_back(seconds_of(run_plain));
-  }
-  return {{"value", median(plain_s) / median(ours_s)},
-          {"seconds_ours", median(ours_s)},
-          {"seconds_libtorch", median(plain_s)},
+  const auto seconds =
+      time_alternately([&] { a = ours.forward(sample, timesteps, context); },
+                       [&] { b = plain.forward(sample, timesteps, context); }, command.repeats);
+  return {{"value", seconds.theirs / seconds.ours},
+          {"seconds_ours", seconds.ours},
+          {"seconds_libtorch", seconds.theirs},
           {"largest_relative_difference", ((a - b).abs().max() / b.abs().max()).item<double>()}};
 }
 
-Json measure_txt2img_memory(const BenchCommand& command) {
-  const auto runtime = runtime_of(command);
-  start_torch(runtime);
-  auto models = random_sd15();
+/// Loads the checkpoint and draws one picture of 512 x 512 in two steps.
+Json draw_once(const std::filesystem::path& file, const Runtime& runtime,
+               const std::string& precision) {
   GenerateRequest request;
+  request.model = file.string();
   request.prompt = "a red apple on a blue table";
   request.seed = 1;
   request.steps = 2;
-  const auto pictures = generate(models, std::span(&request, 1), runtime);
+  request.precision = precision;
+  const auto models = load_models(request, runtime);
+  const auto pictures = generate(*models, std::span(&request, 1), runtime);
   return {{"value", peak_memory_bytes()},
           {"width", pictures.front().image.width},
           {"height", pictures.front().image.height}};
 }
 
+/// Peak resident memory of SD 1.5 text to image, 512 x 512, from a file of 16-bit weights. The file
+/// is written by another process, whose memory does not count.
+Json measure_peak(const BenchCommand& command, const std::string& precision) {
+  const TemporaryDirectory folder;
+  measure_in_child([&] {
+    start_torch(runtime_of(command));
+    return Json{{"file", write_checkpoint(folder).string()}};
+  });
+  return draw_once(folder.path() / "sd15.safetensors", runtime_of(command), precision);
+}
+
+Json measure_fp32_peak(const BenchCommand& command) { return measure_peak(command, "fp32"); }
+
+/// Loading a checkpoint of SD 1.5 with 16-bit weights (2.1 GB) from the page cache until it can
+/// draw.
 Json measure_loading(const BenchCommand& command) {
   const auto runtime = runtime_of(command);
   start_torch(runtime);
   const TemporaryDirectory folder;
-  const auto file = folder.path() / "sd15.safetensors";
-  if (std::filesystem::space(folder.path()).available < 3 * kGB)
-    throw Error(fmt::format("{} has no room for a checkpoint of 2 GB", folder.path().string()),
-                "set TMPDIR to a folder with 3 GB");
-  save_single_file(file, random_sd15_checkpoint(), DType::f16);
+  const auto file = write_checkpoint(folder);
   GenerateRequest request;
   request.model = file.string();
   std::vector<double> seconds;
@@ -86,5 +83,15 @@ Json measure_loading(const BenchCommand& command) {
     seconds.push_back(seconds_of([&] { load_models(request, runtime); }));
   return {{"value", median(seconds)}, {"bytes", std::filesystem::file_size(file)}};
 }
+
+constexpr Measurement kBase[] = {
+    {"ratios", "unet_sd15_vs_libtorch", measure_unet},
+    {"bytes", "sd15_txt2img_peak", measure_fp32_peak},
+    {"seconds", "load_2gb", measure_loading},
+};
+
+}  // namespace
+
+std::span<const Measurement> base_suite() { return kBase; }
 
 }  // namespace sumi

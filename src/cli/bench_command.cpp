@@ -2,25 +2,19 @@
 
 #include <algorithm>
 
-#include "cli/base_suite.h"
 #include "cli/child_process.h"
 #include "cli/engine_commands.h"
 #include "cli/machine.h"
+#include "cli/measurement.h"
 #include "cli/plain_commands.h"
 #include "cli/version.h"
 
 namespace sumi {
 namespace {
 
-constexpr Measurement kBase[] = {
-    {"ratios", "unet_sd15_vs_libtorch", measure_unet},
-    {"bytes", "sd15_txt2img_peak", measure_txt2img_memory},
-    {"seconds", "load_2gb", measure_loading},
-};
-
 void check_keys(const BenchCommand& command) {
   std::vector<std::string> known;
-  for (const auto& m : kBase) known.emplace_back(m.key);
+  for (const auto& m : suite_named(command.suite)) known.emplace_back(m.key);
   for (const auto& key : command.only)
     if (std::find(known.begin(), known.end(), key) == known.end())
       throw Error(fmt::format("--only: \"{}\" is not measured by {}", key, command.suite),
@@ -55,15 +49,22 @@ void print_line(const Measurement& measurement, const Json& seen) {
 
 int run(const BenchCommand& command) {
   check_keys(command);
-  Json report = {{"suite", command.suite},    {"ratios", Json::object()},
-                 {"seconds", Json::object()}, {"bytes", Json::object()},
-                 {"details", Json::object()}, {"machine", describe_machine(command)},
+  Json report = {{"suite", command.suite},
+                 {"ratios", Json::object()},
+                 {"seconds", Json::object()},
+                 {"bytes", Json::object()},
+                 {"psnr_db", Json::object()},
+                 {"details", Json::object()},
+                 {"machine", describe_machine(command)},
                  {"versions", own_versions()}};
-  for (const auto& measurement : kBase) {
+  for (const auto& measurement : suite_named(command.suite)) {
     if (!wanted(command, measurement.key)) continue;
     if (!command.machine.json) fmt::print(stderr, "measuring {}…\n", measurement.key);
     auto seen = measure_in_child([&] { return measurement.run(command); });
     report[measurement.section][measurement.key] = seen["value"];
+    for (const auto& [section, values] : seen.value("also", Json::object()).items())
+      report[section].update(values);
+    seen.erase("also");
     if (!command.machine.json) print_line(measurement, seen);
     seen.erase("value");
     report["details"][measurement.key] = std::move(seen);

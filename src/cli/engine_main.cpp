@@ -1,8 +1,11 @@
 // The program `sumi-engine`: links LibTorch and does the tensor work. Run by `sumi`, or directly.
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "cli/engine_commands.h"
+#include "cli/engine_process.h"
 #include "cli/outcome.h"
 #include "cli/plain_commands.h"
 #include "cli/version.h"
@@ -26,6 +29,8 @@ int print_versions(bool json) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Started directly and not by `sumi`: once more, now that OpenBLAS will read the right thing.
+  if (set_library_environment()) execv("/proc/self/exe", argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
   return run_guarded(json, [&] {

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "core/error.h"
 #include "core/paths.h"
+#include "core/processor.h"
 #include "data/process.h"
 
 namespace sumi {
@@ -20,7 +22,14 @@ fs::path engine_program() {
               "build it: scripts/build sumi-engine");
 }
 
+bool set_library_environment() {
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  if (!processor().avx512 || !processor().amd || std::getenv(kVariable) != nullptr) return false;
+  return setenv(kVariable, "SkylakeX", /*overwrite=*/0) == 0;
+}
+
 void become_engine(const std::vector<std::string>& arguments) {
+  set_library_environment();
   const auto program = engine_program().string();
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));

@@ -11,6 +11,11 @@ namespace sumi {
 /// `sumi-engine` beside the running program. Throws Error when it is missing.
 std::filesystem::path engine_program();
 
+/// Sets what OpenBLAS reads when it is loaded, unless the user did: its 0.3.21 takes AMD processors
+/// with AVX-512 for older ones and would use half of each register. Returns whether something was
+/// set, so that a program that has already loaded it can start again.
+bool set_library_environment();
+
 /// Becomes the engine with the same arguments; returns only by throwing Error.
 [[noreturn]] void become_engine(const std::vector<std::string>& arguments);
 

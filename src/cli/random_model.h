@@ -3,7 +3,6 @@
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "pipelines/model_set.h"
 #include "weights/checkpoint.h"
 
 namespace sumi {
@@ -12,10 +11,7 @@ namespace sumi {
 /// measurements, whose output depends on all of its layers.
 void fill_at_random(Module& module);
 
-/// Stable Diffusion 1.5 at full size with random weights in 32-bit numbers, and CLIP's vocabulary.
-ModelSet random_sd15();
-
-/// The same as a checkpoint that can be saved.
+/// Stable Diffusion 1.5 at full size with random weights in 32-bit numbers.
 Checkpoint random_sd15_checkpoint();
 
 }  // namespace sumi

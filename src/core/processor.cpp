@@ -7,6 +7,7 @@ Processor detect() {
   Processor found;
 #if defined(__x86_64__)
   const auto has = [](int answer) { return answer != 0; };
+  found.amd = has(__builtin_cpu_is("amd"));
   found.avx2 = has(__builtin_cpu_supports("avx2")) && has(__builtin_cpu_supports("fma"));
   found.avx512 = found.avx2 && has(__builtin_cpu_supports("avx512f")) &&
                  has(__builtin_cpu_supports("avx512bw")) &&

@@ -1,15 +1,45 @@
 #include "core/tensor.h"
 
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
+
+#include <climits>
 
 #include "core/error.h"
 
 namespace sumi {
 
+namespace {
+
+/// Freed activations stay with the process instead of going back to the system after every layer:
+/// on some machines a third of a training step went into mapping the same pages again.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the highest that glibc takes
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
+/// LibTorch does not tell its OpenBLAS, which would start a pool of its own as large as the
+/// machine.
+void set_blas_threads(int threads) {
+  using SetThreads = void (*)(int);
+  if (const auto set =
+          reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
+    set(threads);
+}
+
+}  // namespace
+
 torch::Device start_torch(const Runtime& runtime) {
-  at::set_num_threads(runtime.threads > 0 ? runtime.threads : available_cores());
+  const int threads = runtime.threads > 0 ? runtime.threads : available_cores();
+  keep_freed_memory();
+  at::set_num_threads(threads);
+  set_blas_threads(threads);
   torch::Device device(torch::kCPU);
   try {
     device = torch::Device(runtime.device);

@@ -45,8 +45,8 @@ Tensor ClipLayer::forward(Tensor x) const {
   const auto normed = layer_norm1_.forward(x);
   const auto mixed = attention(q_proj_.forward(normed), k_proj_.forward(normed),
                                v_proj_.forward(normed), heads_, {.causal = true});
-  x = add_to(out_proj_.forward(mixed), x);
-  return add_to(fc2_.forward(gelu(fc1_.forward(layer_norm2_.forward(x)), quick_gelu_)), x);
+  x = out_proj_.forward(mixed, x);
+  return fc2_.forward(gelu(fc1_.forward(layer_norm2_.forward(x)), quick_gelu_), x);
 }
 
 ClipTextModel::ClipTextModel(const ClipTextConfig& config)

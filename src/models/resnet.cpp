@@ -1,6 +1,6 @@
 #include "models/resnet.h"
 
-#include "nn/in_place.h"
+#include "nn/fused.h"
 
 namespace sumi {
 
@@ -16,14 +16,10 @@ ResnetBlock::ResnetBlock(std::int64_t in, std::int64_t out, std::int64_t groups,
 }
 
 Tensor ResnetBlock::forward(Tensor x, const Tensor& activated_time) const {
-  auto h = apply_silu(norm1_.forward(x));
-  h = conv1_.forward(h);
-  if (time_emb_proj_)
-    h = add_to(std::move(h), time_emb_proj_->forward(activated_time).unsqueeze(-1).unsqueeze(-1));
-  h = apply_silu(norm2_.forward(h));
-  h = conv2_.forward(h);
+  auto h = convolve_normed(norm1_, conv1_, x);
+  const Tensor shift = time_emb_proj_ ? time_emb_proj_->forward(activated_time) : Tensor();
   if (conv_shortcut_) x = conv_shortcut_->forward(x);
-  return add_to(std::move(h), x);
+  return convolve_normed(norm2_, conv2_, h, shift, x);
 }
 
 }  // namespace sumi

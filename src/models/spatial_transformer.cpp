@@ -1,7 +1,7 @@
 #include "models/spatial_transformer.h"
 
 #include "nn/attention.h"
-#include "nn/in_place.h"
+#include "nn/fused.h"
 
 namespace sumi {
 
@@ -20,9 +20,13 @@ CrossAttention::CrossAttention(std::int64_t dim, std::int64_t context, std::int6
       to_v_(add("to_v", Linear(context, dim, {.bias = false}))),
       to_out_(add("to_out.0", Linear(dim, dim))) {}
 
-Tensor CrossAttention::forward(const Tensor& x, const Tensor& context) const {
+Tensor CrossAttention::forward(const Activations& x, const Activations& context,
+                               const Tensor& residual) const {
+  const AttentionOptions options = {.precision = to_q_.takes_bytes() ? AttentionPrecision::int8
+                                                                     : AttentionPrecision::fp32};
   return to_out_.forward(
-      attention(to_q_.forward(x), to_k_.forward(context), to_v_.forward(context), heads_));
+      attention(to_q_.forward(x), to_k_.forward(context), to_v_.forward(context), heads_, options),
+      residual);
 }
 
 TransformerBlock::TransformerBlock(std::int64_t dim, std::int64_t context, std::int64_t heads,
@@ -37,12 +41,15 @@ TransformerBlock::TransformerBlock(std::int64_t dim, std::int64_t context, std::
       ff_out_(add("ff.net.2", Linear(dim * 4, dim))) {}
 
 Tensor TransformerBlock::forward(Tensor x, const Tensor& context) const {
-  auto normed = norm1_.forward(x);
-  x = add_to(std::move(x), attn1_.forward(normed, only_cross_ ? context : normed));
-  normed = norm2_.forward(x);
-  x = add_to(std::move(x), attn2_.forward(normed, context));
-  const auto halves = ff_in_.forward(norm3_.forward(x)).chunk(2, -1);
-  return add_to(std::move(x), ff_out_.forward(halves[0] * at::gelu(halves[1])));
+  if (only_cross_) {
+    x = attn1_.forward(normed_for(norm1_, x, {&attn1_.to_q()}), context, x);
+  } else {
+    const auto own = normed_for(norm1_, x, {&attn1_.to_q(), &attn1_.to_k(), &attn1_.to_v()});
+    x = attn1_.forward(own, own, x);
+  }
+  x = attn2_.forward(normed_for(norm2_, x, {&attn2_.to_q()}), context, x);
+  auto gated = ff_in_.forward(normed_for(norm3_, x, {&ff_in_}));
+  return ff_out_.forward(gated_for(std::move(gated), ff_out_), x);
 }
 
 SpatialTransformer::SpatialTransformer(const Options& o)
@@ -63,7 +70,7 @@ SpatialTransformer::SpatialTransformer(const Options& o)
 Tensor SpatialTransformer::forward(const Tensor& x, const Tensor& context) const {
   auto tokens = proj_in_.forward(to_tokens(norm_.forward(x)));
   for (const auto& block : blocks_) tokens = block.forward(std::move(tokens), context);
-  return add_to(to_pixels(proj_out_.forward(tokens), x.size(2), x.size(3)), x);
+  return to_pixels(proj_out_.forward(tokens, to_tokens(x)), x.size(2), x.size(3));
 }
 
 }  // namespace sumi

@@ -10,7 +10,11 @@ namespace sumi {
 class CrossAttention : public Module {
  public:
   CrossAttention(std::int64_t dim, std::int64_t context, std::int64_t heads);
-  Tensor forward(const Tensor& x, const Tensor& context) const;
+  /// Plus `residual`. x: [N, queries, dim]; context: [N, keys, width].
+  Tensor forward(const Activations& x, const Activations& context, const Tensor& residual) const;
+  const Linear& to_q() const { return to_q_; }
+  const Linear& to_k() const { return to_k_; }
+  const Linear& to_v() const { return to_v_; }
 
  private:
   std::int64_t heads_;

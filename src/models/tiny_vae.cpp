@@ -33,7 +33,7 @@ TinyVaeBlock::TinyVaeBlock(std::int64_t channels)
 
 Tensor TinyVaeBlock::forward(const Tensor& x) const {
   const auto h = apply_relu(conv_2_.forward(apply_relu(conv_0_.forward(x))));
-  return apply_relu(add_to(conv_4_.forward(h), x));
+  return apply_relu(conv_4_.forward(h, x));
 }
 
 TinyAutoencoder::TinyAutoencoder(const TinyVaeConfig& c) : config_(c) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nn/fused.h"
 #include "nn/in_place.h"
 
 namespace sumi {
@@ -129,7 +130,7 @@ Tensor UNetUpBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
   }
   // The next skip's size, not twice ours: an odd side was rounded up on the way down.
   for (const auto& up : upsamplers_)
-    x = up.forward(at::upsample_nearest2d(x, {skips.back().size(2), skips.back().size(3)}));
+    x = up.forward(enlarged_for(x, skips.back().size(2), skips.back().size(3), up));
   return x;
 }
 
@@ -190,9 +191,8 @@ Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const Tensor
     x = up_blocks_[i].forward(std::move(x), time, context, skips);
     note(numbered("up_blocks", i), x);
   }
-  x = conv_norm_out_.forward(x);
-  note("conv_norm_out", x);
-  return conv_out_.forward(apply_silu(std::move(x))).contiguous();
+  if (observe) note("conv_norm_out", conv_norm_out_.forward(x));
+  return convolve_normed(conv_norm_out_, conv_out_, x).contiguous();
 }
 
 }  // namespace sumi

@@ -4,7 +4,7 @@
 
 #include "models/spatial_transformer.h"
 #include "nn/attention.h"
-#include "nn/in_place.h"
+#include "nn/fused.h"
 
 namespace sumi {
 namespace {
@@ -27,7 +27,7 @@ Tensor VaeMidBlock::Attention::forward(const Tensor& x) const {
   const auto tokens = to_tokens(group_norm.forward(x));
   const auto mixed =
       attention(to_q.forward(tokens), to_k.forward(tokens), to_v.forward(tokens), /*heads=*/1);
-  return add_to(to_pixels(to_out.forward(mixed), x.size(2), x.size(3)), x);
+  return to_pixels(to_out.forward(mixed, to_tokens(x)), x.size(2), x.size(3));
 }
 
 VaeMidBlock::VaeMidBlock(const VaeConfig& c, std::int64_t channels)
@@ -56,10 +56,10 @@ VaeLevel::VaeLevel(const VaeConfig& c, std::int64_t in, std::int64_t out, int la
 Tensor VaeLevel::forward(Tensor x) const {
   for (const auto& resnet : resnets_) x = resnet.forward(std::move(x));
   if (change_ == Change::none) return x;
+  if (change_ == Change::twice)
+    return resample_->forward(enlarged_for(x, 2 * x.size(2), 2 * x.size(3), *resample_));
   // Halving pads at the right and the bottom only.
-  x = change_ == Change::halve ? channels_last(at::constant_pad_nd(x, {0, 1, 0, 1}))
-                               : at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-  return resample_->forward(x);
+  return resample_->forward(channels_last(at::constant_pad_nd(x, {0, 1, 0, 1})));
 }
 
 VaeEncoder::VaeEncoder(const VaeConfig& c)
@@ -84,7 +84,7 @@ Tensor VaeEncoder::forward(const Tensor& image) const {
   auto x = conv_in_.forward(image);
   for (const auto& level : levels_) x = level.forward(std::move(x));
   x = mid_block_.forward(std::move(x));
-  return conv_out_.forward(apply_silu(conv_norm_out_.forward(x)));
+  return convolve_normed(conv_norm_out_, conv_out_, x);
 }
 
 VaeDecoder::VaeDecoder(const VaeConfig& c)
@@ -108,8 +108,7 @@ VaeDecoder::VaeDecoder(const VaeConfig& c)
 Tensor VaeDecoder::forward(const Tensor& latents) const {
   auto x = mid_block_.forward(conv_in_.forward(latents));
   for (const auto& level : levels_) x = level.forward(std::move(x));
-  x = apply_silu(conv_norm_out_.forward(x));
-  return conv_out_.forward(x);
+  return convolve_normed(conv_norm_out_, conv_out_, x);
 }
 
 AutoencoderKL::AutoencoderKL(const VaeConfig& c)

@@ -1,9 +1,12 @@
 #include "nn/attention.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <limits>
 
 #include "core/torch_version.h"
+#include "nn/trace.h"
 
 namespace sumi {
 namespace {
@@ -66,6 +69,14 @@ Tensor kernel_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::
     mask = options.mask.to(at::kFloat).expand({q.size(0), heads, q.size(1), k.size(1)});
     problem.mask = {mask.data_ptr<float>(), mask.stride(0), mask.stride(1), mask.stride(2),
                     mask.stride(3)};
+  }
+  TracedCall traced(LayerCall::Kind::attention);
+  if (auto* call = traced.description()) {
+    call->shape = fmt::format("{} x {} heads, {} x {} x {}", problem.batch, heads, problem.queries,
+                              problem.keys, problem.width);
+    call->operations = 4.0 * static_cast<double>(problem.batch * heads * problem.width) *
+                       static_cast<double>(problem.queries * problem.keys);
+    call->in_bytes = options.precision != AttentionPrecision::fp32;
   }
   attend(problem, options.precision);
   return out.to(q.scalar_type());

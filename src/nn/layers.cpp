@@ -2,6 +2,10 @@
 
 #include <cmath>
 
+#include "nn/in_place.h"
+#include "nn/kernels/norms.h"
+#include "nn/trace.h"
+
 namespace sumi {
 namespace {
 
@@ -16,6 +20,33 @@ const Tensor& value_or_none(const std::shared_ptr<Parameter>& slot) {
   return slot ? slot->value : none;
 }
 
+/// A weight as `x` needs it; one that was bound as stored is converted once and for all.
+const Tensor& value_like(Parameter& slot, const Tensor& x) {
+  if (slot.laid_out && slot.value.scalar_type() != x.scalar_type() && !slot.value.requires_grad())
+    slot.value = slot.value.to(x.scalar_type());
+  return slot.value;
+}
+
+Tensor plus(Tensor x, const Tensor& residual) {
+  return residual.defined() ? add_to(std::move(x), residual) : x;
+}
+
+/// A GroupNorm over samples `first` to `first + count - 1` of x, channels last.
+GroupNormTask group_norm_task(const Tensor& x, std::int64_t first, std::int64_t count,
+                              const Tensor& shift, const Tensor& weight, const Tensor& bias) {
+  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
+  GroupNormTask task;
+  task.sources[0] = {x.data_ptr<float>() + first * pixels * channels, channels};
+  task.batch = count;
+  task.pixels = pixels;
+  task.shift = shift.defined() ? shift.data_ptr<float>() + first * channels : nullptr;
+  task.weight = weight.data_ptr<float>();
+  task.bias = bias.data_ptr<float>();
+  return task;
+}
+
+Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
+
 }  // namespace
 
 Linear::Linear(std::int64_t in, std::int64_t out, Options options) {
@@ -23,7 +54,9 @@ Linear::Linear(std::int64_t in, std::int64_t out, Options options) {
   auto shape = std::vector<std::int64_t>{out, in};
   if (options.as_convolution) shape.insert(shape.end(), {1, 1});
   weight_ = parameter("weight", shape, init);
+  weight_->laid_out = true;
   if (options.bias) bias_ = parameter("bias", {out}, init);
+  prepared_ = std::make_shared<PreparedLinear>(weight_, bias_);
 }
 
 Linear Linear::start_at_zero() && {
@@ -38,15 +71,24 @@ Linear Linear::start_normal(double deviation) && {
   return *this;
 }
 
-Tensor Linear::forward(const Tensor& x) const {
-  const auto& weight = weight_->value;
-  return at::linear(x, weight.dim() == 2 ? weight : weight.flatten(1), value_or_none(bias_));
+Tensor Linear::forward(const Activations& x, const Tensor& residual) const {
+  if (x.bytes.defined() || kernels_take(x.values))
+    if (Tensor out = prepared_->run(x, residual); out.defined()) return out;
+  const auto& weight = value_like(*weight_, x.values);
+  return plus(
+      at::linear(x.values, weight.dim() == 2 ? weight : weight.flatten(1), value_or_none(bias_)),
+      residual);
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, Options options) : options_(options) {
   const auto init = fan_in_uniform(in * options.kernel * options.kernel);
   weight_ = parameter("weight", {out, in, options.kernel, options.kernel}, init);
+  weight_->laid_out = true;
   if (options.bias) bias_ = parameter("bias", {out}, init);
+  const int pad = static_cast<int>(options.padding);
+  prepared_ = std::make_shared<PreparedConvolution>(
+      ConvolutionShape{in, out, options.kernel, options.stride, {pad, pad, pad, pad}}, weight_,
+      bias_);
 }
 
 Conv2d Conv2d::start_at_zero() && {
@@ -55,8 +97,12 @@ Conv2d Conv2d::start_at_zero() && {
   return *this;
 }
 
-Tensor Conv2d::forward(const Tensor& x) const {
-  return at::conv2d(x, weight_->value, value_or_none(bias_), options_.stride, options_.padding);
+Tensor Conv2d::forward(const Activations& x, const Tensor& residual) const {
+  if (x.bytes.defined() || kernels_take(x.values))
+    if (Tensor out = prepared_->run(x, residual); out.defined()) return out;
+  return plus(at::conv2d(x.values, value_like(*weight_, x.values), value_or_none(bias_),
+                         options_.stride, options_.padding),
+              residual);
 }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon)
@@ -66,7 +112,46 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon)
       epsilon_(epsilon) {}
 
 Tensor GroupNorm::forward(const Tensor& x) const {
+  if (x.dim() == 4 && kernels_take(x)) return by_kernel(x, {}, false);
   return at::group_norm(x, groups_, weight_->value, bias_->value, epsilon_);
+}
+
+Tensor GroupNorm::forward_silu(const Tensor& x, const Tensor& shift) const {
+  if (kernels_take(x)) return by_kernel(x, shift, true);
+  const Tensor shifted = shift.defined() ? x + shift.unsqueeze(-1).unsqueeze(-1) : x;
+  return apply_silu(at::group_norm(shifted, groups_, weight_->value, bias_->value, epsilon_));
+}
+
+Tensor GroupNorm::by_kernel(const Tensor& x, const Tensor& shift, bool silu) const {
+  const TracedCall traced(LayerCall::Kind::norm);
+  const Tensor from = channels_last(x), moved = shift.defined() ? shift.contiguous() : shift;
+  Tensor out = at::empty_like(from);
+  auto task = group_norm_task(from, 0, from.size(0), moved, weight_->value, bias_->value);
+  task.groups = groups_;
+  task.epsilon = epsilon_;
+  task.silu = silu;
+  group_norm(task, out.data_ptr<float>());
+  return out;
+}
+
+Activations GroupNorm::to_bytes(const Tensor& x, const Tensor& shift, bool silu,
+                                const Border& border) const {
+  const TracedCall traced(LayerCall::Kind::norm);
+  const Tensor from = channels_last(x), moved = shift.defined() ? shift.contiguous() : shift;
+  const auto samples = x.size(0), channels = x.size(1), height = x.size(2), width = x.size(3);
+  Tensor bytes = at::empty(
+      {samples, border.top + height + border.bottom, border.left + width + border.right, channels},
+      torch::kByte);
+  std::vector<Quantisation> scales;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    auto task = group_norm_task(from, i, 1, moved, weight_->value, bias_->value);
+    task.groups = groups_;
+    task.epsilon = epsilon_;
+    task.silu = silu;
+    scales.push_back(group_norm_to_bytes(
+        task, {bytes[i].data_ptr<std::uint8_t>(), 1, height, width, channels, border}));
+  }
+  return {std::move(bytes), std::move(scales), border};
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double epsilon)
@@ -75,7 +160,30 @@ LayerNorm::LayerNorm(std::int64_t width, double epsilon)
       epsilon_(epsilon) {}
 
 Tensor LayerNorm::forward(const Tensor& x) const {
+  if (kernels_take(x)) {
+    const TracedCall traced(LayerCall::Kind::norm);
+    const Tensor from = x.contiguous();
+    Tensor out = at::empty_like(from);
+    layer_norm({from.data_ptr<float>(), from.numel() / from.size(-1), from.size(-1),
+                weight_->value.data_ptr<float>(), bias_->value.data_ptr<float>(), epsilon_},
+               out.data_ptr<float>());
+    return out;
+  }
   return at::layer_norm(x, weight_->shape, weight_->value, bias_->value, epsilon_);
+}
+
+Activations LayerNorm::to_bytes(const Tensor& x) const {
+  const TracedCall traced(LayerCall::Kind::norm);
+  const Tensor from = x.contiguous();
+  const auto samples = from.size(0), width = from.size(-1), rows = from.numel() / samples / width;
+  Tensor bytes = at::empty(from.sizes(), torch::kByte);
+  std::vector<Quantisation> scales;
+  for (std::int64_t i = 0; i < samples; ++i)
+    scales.push_back(layer_norm_to_bytes(
+        {from.data_ptr<float>() + i * rows * width, rows, width, weight_->value.data_ptr<float>(),
+         bias_->value.data_ptr<float>(), epsilon_},
+        bytes.data_ptr<std::uint8_t>() + i * rows * width));
+  return {std::move(bytes), std::move(scales)};
 }
 
 Embedding::Embedding(std::int64_t rows, std::int64_t width, double deviation)

@@ -2,7 +2,9 @@
 
 #include <memory>
 
+#include "nn/activations.h"
 #include "nn/module.h"
+#include "nn/prepared.h"
 
 namespace sumi {
 
@@ -21,10 +23,14 @@ class Linear : public Module {
   Linear start_at_zero() &&;
   /// Starts the weight from a normal distribution and the bias at zero.
   Linear start_normal(double deviation) &&;
-  Tensor forward(const Tensor& x) const;
+  /// Plus `residual` [..., out], where defined.
+  Tensor forward(const Activations& x, const Tensor& residual = {}) const;
+  /// Whether the layer reads bytes, once it has seen numbers.
+  bool takes_bytes() const { return prepared_->takes_bytes(); }
 
  private:
   std::shared_ptr<Parameter> weight_, bias_;
+  std::shared_ptr<PreparedLinear> prepared_;
 };
 
 /// Two-dimensional convolution with a square kernel. [N, in, H, W] -> [N, out, H', W'].
@@ -40,10 +46,14 @@ class Conv2d : public Module {
   Conv2d(std::int64_t in, std::int64_t out, Options options);
 
   Conv2d start_at_zero() &&;
-  Tensor forward(const Tensor& x) const;
+  /// Plus `residual` of the result's shape, where defined.
+  Tensor forward(const Activations& x, const Tensor& residual = {}) const;
+  bool takes_bytes() const { return prepared_->takes_bytes(); }
+  Border padding() const { return prepared_->shape().padding; }
 
  private:
   std::shared_ptr<Parameter> weight_, bias_;
+  std::shared_ptr<PreparedConvolution> prepared_;
   Options options_;
 };
 
@@ -52,8 +62,14 @@ class GroupNorm : public Module {
  public:
   GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon);
   Tensor forward(const Tensor& x) const;
+  /// silu(norm(x + shift)); shift [N, channels] may be undefined. x: [N, channels, H, W].
+  Tensor forward_silu(const Tensor& x, const Tensor& shift = {}) const;
+  /// The same, or without SiLU, as bytes with a border. Only where kernels_take(x).
+  Activations to_bytes(const Tensor& x, const Tensor& shift, bool silu, const Border& border) const;
 
  private:
+  Tensor by_kernel(const Tensor& x, const Tensor& shift, bool silu) const;
+
   std::shared_ptr<Parameter> weight_, bias_;
   std::int64_t groups_;
   double epsilon_;
@@ -64,6 +80,8 @@ class LayerNorm : public Module {
  public:
   explicit LayerNorm(std::int64_t width, double epsilon = 1e-5);
   Tensor forward(const Tensor& x) const;
+  /// As bytes, each sample by its own scale. Only where kernels_take(x).
+  Activations to_bytes(const Tensor& x) const;
 
  private:
   std::shared_ptr<Parameter> weight_, bias_;

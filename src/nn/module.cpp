@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "core/files.h"
 
 namespace sumi {
 namespace {
@@ -22,6 +23,13 @@ bool has_non_finite(const std::uint32_t* bits, std::int64_t count) {
   std::uint32_t largest = 0;
   for (std::int64_t i = 0; i < count; ++i) largest = std::max(largest, bits[i] & 0x7fffffffu);
   return largest >= 0x7f800000u;
+}
+
+/// The same for 16-bit floats whose exponent is `exponent`.
+bool has_non_finite(const std::uint16_t* bits, std::int64_t count, std::uint16_t exponent) {
+  bool found = false;
+  for (std::int64_t i = 0; i < count; ++i) found |= (bits[i] & exponent) == exponent;
+  return found;
 }
 
 std::vector<std::int64_t> without_trailing_ones(at::IntArrayRef shape) {
@@ -98,19 +106,26 @@ std::vector<std::string> Module::tolerated() const {
 }
 
 bool all_finite(const Tensor& tensor) {
-  if (tensor.scalar_type() != torch::kFloat || !tensor.device().is_cpu() ||
+  const auto type = tensor.scalar_type();
+  const bool half = type == torch::kHalf || type == torch::kBFloat16;
+  if ((type != torch::kFloat && !half) || !tensor.device().is_cpu() ||
       !tensor.is_non_overlapping_and_dense())
     return at::isfinite(tensor).all().item<bool>();
-  const auto* bits = reinterpret_cast<const std::uint32_t*>(tensor.data_ptr<float>());
+  const void* data = tensor.data_ptr();
+  const std::uint16_t exponent = type == torch::kHalf ? 0x7c00 : 0x7f80;
   std::atomic<bool> found = false;
   at::parallel_for(0, tensor.numel(), 1 << 20, [&](std::int64_t begin, std::int64_t end) {
-    if (has_non_finite(bits + begin, end - begin)) found = true;
+    const bool bad =
+        half
+            ? has_non_finite(static_cast<const std::uint16_t*>(data) + begin, end - begin, exponent)
+            : has_non_finite(static_cast<const std::uint32_t*>(data) + begin, end - begin);
+    if (bad) found = true;
   });
   return !found;
 }
 
 void bind_weights(Module& module, const StateDict& state, const std::string& where,
-                  torch::ScalarType dtype, torch::Device device) {
+                  torch::ScalarType dtype, torch::Device device, Storage storage) {
   const auto slots = module.slots();
   std::vector<std::string> missing, unexpected, misshaped;
   std::map<std::string, bool> known;
@@ -135,8 +150,13 @@ void bind_weights(Module& module, const StateDict& state, const std::string& whe
     throw Error(text, "the file belongs to another model or is incomplete");
   }
   for (const auto& [path, slot] : slots) {
-    auto tensor = state.at(path).detach().to(device, dtype).contiguous().view(slot->shape);
-    if (!all_finite(tensor))
+    auto tensor = state.at(path).detach();
+    const bool kept = storage == Storage::as_stored && slot->laid_out && device.is_cpu() &&
+                      tensor.is_floating_point() && tensor.element_size() <= 4;
+    tensor = (kept ? tensor : tensor.to(device, dtype)).contiguous().view(slot->shape);
+    const bool finite = all_finite(tensor);
+    if (kept) release_mapped_pages(tensor.data_ptr(), tensor.nbytes());
+    if (!finite)
       throw Error(fmt::format("{}: {} holds NaN or infinite weights", where, path),
                   "the file is damaged, or its numbers do not fit its number format; get it again");
     slot->value = std::move(tensor);
@@ -167,6 +187,11 @@ void initialise(Module& module, std::uint64_t seed) {
     }
     slot->value = std::move(value);
   }
+}
+
+void set_precision(Module& module, Precision precision) {
+  for (const auto& [path, slot] : module.slots())
+    if (slot->laid_out) slot->precision = precision;
 }
 
 void set_requires_grad(Module& module, bool trainable) {

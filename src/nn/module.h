@@ -23,12 +23,21 @@ struct Init {
   static Init constant(double value) { return {Kind::constant, value}; }
 };
 
+/// What a layer multiplies in where no gradient is asked for.
+enum class Precision { fp32, int8 };
+
 /// One weight: its shape is known from construction, its value is undefined until bound or
 /// initialised.
 struct Parameter {
   Tensor value;
   std::vector<std::int64_t> shape;
   Init init;
+  /// Its layer lays it out for the processor by itself, from any floating type.
+  bool laid_out = false;
+  /// Wanted of such a layer; int8 where it is accurate enough (nn/prepared.h).
+  Precision precision = Precision::fp32;
+  /// What was measured of its layer in int8, in dB; 0 before that.
+  double int8_snr_db = 0;
 };
 
 /// A tree of named parameters. A Module is a handle: copies share the same parameters, and a
@@ -66,9 +75,12 @@ class Module {
 /// names are listed in one Error that starts with `where`; a weight that is NaN or infinite is an
 /// Error that names its tensor. Trailing axes of length one do not count as a difference of shape
 /// ([C, C] and [C, C, 1, 1]). Tensors that already have the dtype and device are shared, not
-/// copied.
+/// copied. `storage`: with `as_stored`, matrices and kernels on the CPU keep the type they have in
+/// the file (and stay in its mapping); their layers lay them out at the first use.
+enum class Storage { converted, as_stored };
 void bind_weights(Module& module, const StateDict& state, const std::string& where,
-                  torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU);
+                  torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU,
+                  Storage storage = Storage::converted);
 
 /// The same under its short name. It takes whatever it is given, because std::bind, which a string
 /// among the arguments brings into the overload set, would otherwise fit better and do nothing.
@@ -83,6 +95,9 @@ StateDict state_of(const Module& module);
 /// Draws every parameter anew (CPU generator, one per parameter from the seed and its path, so that
 /// a layer's start does not depend on which other layers exist).
 void initialise(Module& module, std::uint64_t seed);
+
+/// What the layers of a module shall multiply in without gradients.
+void set_precision(Module& module, Precision precision);
 
 /// Starts or stops training. Parameters that start to need gradients are copied first, so that a
 /// mapped file is never written.

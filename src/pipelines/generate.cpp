@@ -307,6 +307,7 @@ std::vector<Picture> generate(ModelSet& models, std::span<const GenerateRequest>
         models, runtime, hooks,
         TextConditioner(models.tokenizer, models.text, models.spec.skipped_text_layers),
         tile_plan(r)};
+    use_precision(models, r.precision);
     const auto source = read_source(session, r);
     auto batch = run_batch(session, std::span(singles).subspan(begin, end - begin), source);
     std::move(batch.begin(), batch.end(), std::back_inserter(pictures));

@@ -3,12 +3,17 @@
 #include <random>
 
 #include "core/paths.h"
+#include "core/processor.h"
 #include "weights/checkpoint.h"
 #include "weights/state_dict.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
 namespace {
+
+/// A smaller network spends its time elsewhere than in products, and has fewer weights to hide an
+/// error among.
+constexpr std::int64_t kInt8Parameters = 100'000'000;
 
 /// The checkpoint's own vocabulary; where a folder leaves it out and the tower has CLIP's size,
 /// CLIP's.
@@ -33,7 +38,8 @@ const StateDict& part_of(const Checkpoint& checkpoint, const std::string& part,
 LatentCoder bind_coder(const Checkpoint& checkpoint, const ModelSpec& spec, const std::string& path,
                        torch::Device device) {
   AutoencoderKL vae(spec.vae);
-  bind(vae, part_of(checkpoint, "vae", path), path + ": vae", torch::kFloat, device);
+  bind(vae, part_of(checkpoint, "vae", path), path + ": vae", torch::kFloat, device,
+       Storage::as_stored);
   return LatentCoder(vae);
 }
 
@@ -101,10 +107,11 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
   const auto where = path.string();
 
   UNet unet(spec.unet);
-  bind(unet, part_of(checkpoint, "unet", where), where + ": unet", torch::kFloat, device);
+  bind(unet, part_of(checkpoint, "unet", where), where + ": unet", torch::kFloat, device,
+       Storage::as_stored);
   ClipTextModel text(spec.text);
   bind(text, part_of(checkpoint, "text_encoder", where), where + ": text_encoder", torch::kFloat,
-       device);
+       device, Storage::as_stored);
   auto coder = vae.empty() ? bind_coder(checkpoint, spec, where, device) : load_coder(vae, device);
 
   ModelSet models{model, spec, tokenizer_of(checkpoint, spec), text, unet, coder, {}, {}, device};
@@ -117,6 +124,12 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
   models.schedule.prediction_type = spec.prediction_type;
   models.defaults = defaults_of(path, spec, sampler);
   return models;
+}
+
+void use_precision(ModelSet& models, const std::string& precision) {
+  const auto wanted = precision == "int8" ? Precision::int8 : Precision::fp32;
+  set_precision(models.unet, wanted);
+  models.coder.set_precision(wanted);
 }
 
 GenerateRequest resolve(GenerateRequest r, const ModelSet& models) {
@@ -136,6 +149,11 @@ GenerateRequest resolve(GenerateRequest r, const ModelSet& models) {
   if (r.eta < 0) r.eta = sampler.eta;
   if (r.prediction_type.empty()) r.prediction_type = models.schedule.prediction_type;
   if (r.clip_skip == 0) r.clip_skip = 1;
+  if (r.precision == "auto")
+    r.precision = models.device.is_cpu() && processor().vnni &&
+                          parameter_count(models.unet) >= kInt8Parameters
+                      ? "int8"
+                      : "fp32";
   if (r.seed < 0) r.seed = static_cast<std::int64_t>(std::random_device{}());
   const bool edits = models.spec.variant == "instruct-pix2pix";
   if (r.strength < 0)

@@ -58,10 +58,12 @@ void check(const GenerateRequest& r) {
                                                                  "nearest"};
   static constexpr std::array<std::string_view, 5> kPredictions = {"", "epsilon", "v_prediction",
                                                                    "sample", "flow"};
+  static constexpr std::array<std::string_view, 3> kPrecisions = {"auto", "fp32", "int8"};
   check_prompt("prompt", r.prompt);
   check_prompt("negative_prompt", r.negative_prompt);
   check_word("prompt_style", r.prompt_style, kStyles);
   check_word("rng", r.rng, kRngs);
+  check_word("precision", r.precision, kPrecisions);
   check_word("vae_tiling", r.vae_tiling, kTiling);
   check_word("hires_upscaler", r.hires_upscaler, kUpscalers);
   check_word("prediction_type", r.prediction_type, kPredictions);

@@ -49,6 +49,7 @@ struct GenerateRequest {
   std::string vae;
   std::string vae_tiling = "auto";
   int vae_tile = 0;
+  std::string precision = "auto";
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -109,6 +110,9 @@ struct GenerateRequest {
           "decode in overlapping tiles to save memory: auto, on or off");
     visit("vae_tile", self.vae_tile,
           "tile edge in pixels when tiling, a multiple of 64, e.g. 512; 0 chooses");
+    visit("precision", self.precision,
+          "what the networks multiply in: fp32, int8, or auto: int8 for large networks on a "
+          "processor with VNNI, layer by layer where it is accurate");
   }
 };
 

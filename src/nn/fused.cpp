@@ -1,0 +1,70 @@
+#include "nn/fused.h"
+
+#include <algorithm>
+
+#include "nn/kernels/norms.h"
+#include "nn/kernels/quantisation.h"
+
+namespace sumi {
+
+Tensor convolve_normed(const GroupNorm& norm, const Conv2d& conv, const Tensor& x,
+                       const Tensor& shift, const Tensor& residual) {
+  if (kernels_take(x) && conv.takes_bytes())
+    return conv.forward(norm.to_bytes(x, shift, /*silu=*/true, conv.padding()), residual);
+  return conv.forward(norm.forward_silu(x, shift), residual);
+}
+
+Activations normed_for(const LayerNorm& norm, const Tensor& x,
+                       std::initializer_list<const Linear*> readers) {
+  const bool bytes = kernels_take(x) && std::all_of(readers.begin(), readers.end(),
+                                                    [](auto* r) { return r->takes_bytes(); });
+  return bytes ? norm.to_bytes(x) : Activations(norm.forward(x));
+}
+
+Activations gated_for(Tensor x, const Linear& reader) {
+  if (!kernels_take(x)) {
+    const auto halves = x.chunk(2, -1);
+    return halves[0] * at::gelu(halves[1]);
+  }
+  x = x.contiguous();
+  auto shape = x.sizes().vec();
+  const auto width = shape.back() /= 2;
+  const auto samples = x.size(0), rows = x.numel() / 2 / width / samples;
+  if (!reader.takes_bytes()) {
+    Tensor out = at::empty(shape, x.options());
+    geglu(x.data_ptr<float>(), samples * rows, width, out.data_ptr<float>());
+    return out;
+  }
+  Tensor bytes = at::empty(shape, torch::kByte);
+  std::vector<Quantisation> scales;
+  for (std::int64_t i = 0; i < samples; ++i)
+    scales.push_back(geglu_to_bytes(x.data_ptr<float>() + i * rows * 2 * width, rows, width,
+                                    bytes.data_ptr<std::uint8_t>() + i * rows * width));
+  return {std::move(bytes), std::move(scales)};
+}
+
+Activations enlarged_for(const Tensor& x, std::int64_t height, std::int64_t width,
+                         const Conv2d& reader) {
+  if (!kernels_take(x)) return at::upsample_nearest2d(x, {height, width});
+  const Tensor from = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const auto samples = x.size(0), channels = x.size(1), pixels = x.size(2) * x.size(3);
+  if (!reader.takes_bytes()) {
+    Tensor out = at::empty({samples, channels, height, width},
+                           from.options().memory_format(at::MemoryFormat::ChannelsLast));
+    enlarge(from.data_ptr<float>(), samples, x.size(2), x.size(3), channels, height, width,
+            out.data_ptr<float>());
+    return out;
+  }
+  const Border border = reader.padding();
+  Tensor bytes = at::empty(
+      {samples, border.top + height + border.bottom, border.left + width + border.right, channels},
+      torch::kByte);
+  std::vector<Quantisation> scales;
+  for (std::int64_t i = 0; i < samples; ++i)
+    scales.push_back(
+        quantise_enlarged(from.data_ptr<float>() + i * pixels * channels, x.size(2), x.size(3),
+                          {bytes[i].data_ptr<std::uint8_t>(), 1, height, width, channels, border}));
+  return {std::move(bytes), std::move(scales), border};
+}
+
+}  // namespace sumi
