@@ -30,6 +30,13 @@ PictureMaker picture_maker(const Runtime& runtime) {
   };
 }
 
+/// What a person should know of the samples that were left out.
+void tell(const Damage& damage, const char* which) {
+  if (damage.count == 0) return;
+  fmt::print("{} damaged {} samples left out:\n", damage.count, which);
+  for (const auto& name : damage.names) fmt::print("  {}\n", name);
+}
+
 Json as_json(const TrainingSummary& summary, const std::string& output) {
   return {{"output", output},
           {"samples", summary.samples},
@@ -37,6 +44,8 @@ Json as_json(const TrainingSummary& summary, const std::string& output) {
           {"skipped", summary.skipped},
           {"parameters", summary.parameters},
           {"validation_loss", summary.validation_loss},
+          {"damaged", to_json(summary.damage)},
+          {"validation_damaged", to_json(summary.validation_damage)},
           {"seconds", summary.seconds},
           {"peak_memory_bytes", peak_memory_bytes()}};
 }
@@ -55,11 +64,14 @@ int run(const TrainCommand& command) {
   if (!command.machine.json) callbacks.progress = terminal_progress("sample");
   callbacks.pictures = picture_maker(runtime);
   const auto summary = train(recipe, output, runtime, callbacks);
-  if (command.machine.json)
+  if (command.machine.json) {
     print_json(as_json(summary, output));
-  else
-    fmt::print("{}: {} samples seen, validation loss {:.4f}, {} in this run\n", output,
-               summary.samples, summary.validation_loss, format_duration(summary.seconds));
+    return 0;
+  }
+  fmt::print("{}: {} samples seen, validation loss {:.4f}, {} in this run\n", output,
+             summary.samples, summary.validation_loss, format_duration(summary.seconds));
+  tell(summary.damage, "training");
+  tell(summary.validation_damage, "validation");
   return 0;
 }
 

@@ -8,8 +8,18 @@
 
 namespace sumi {
 
-Loader::Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start)
-    : source_(std::move(source)), options_(options), start_(start), taken_(start), started_(start) {
+void Damage::add(const Damage& more) {
+  constexpr std::size_t kNamed = 50;
+  count += more.count;
+  const auto kept = std::min(more.names.size(), kNamed - std::min(kNamed, names.size()));
+  names.insert(names.end(), more.names.begin(),
+               more.names.begin() + static_cast<std::ptrdiff_t>(kept));
+}
+
+Loader::Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start,
+               std::uint64_t damaged)
+    : source_(std::move(source)), options_(options), taken_(start), started_(start) {
+  damage_.count = damaged;
   if (options_.batch_size < 1)
     throw Error("a batch needs at least one sample", "choose a batch size of 1 or more");
   if (options_.threads < 1)
@@ -66,18 +76,13 @@ Loader::Made Loader::take() {
   return made;
 }
 
-void Loader::note_damage(std::uint64_t index, const std::string& complaint) {
-  constexpr std::size_t kNamed = 50;
-  ++damage_.count;
-  if (damage_.names.size() < kNamed)
-    damage_.names.push_back(fmt::format("sample {}: {}", index, complaint));
-  const auto seen = static_cast<double>(taken_ - start_);
+void Loader::refuse_too_many(const std::string& last) const {
   if (damage_.count <= static_cast<std::uint64_t>(std::max(0, options_.tolerated)) ||
-      static_cast<double>(damage_.count) <= options_.max_damaged * seen)
+      static_cast<double>(damage_.count) <= options_.max_damaged * static_cast<double>(taken_))
     return;
-  throw Error(fmt::format("{} of {} samples are damaged, the last: {}", damage_.count,
-                          taken_ - start_, damage_.names.back()),
-              "check the pictures, or fetch the sources again");
+  throw Error(
+      fmt::format("{} of {} samples are damaged, the last: {}", damage_.count, taken_, last),
+      "check the pictures, or fetch the sources again");
 }
 
 SampleBatch Loader::next() {
@@ -89,7 +94,10 @@ SampleBatch Loader::next() {
     if (made.sample) {
       batch.samples.push_back(std::move(*made.sample));
     } else {
-      note_damage(index, made.complaint);
+      const Damage one{1, {fmt::format("sample {}: {}", index, made.complaint)}};
+      batch.damage.add(one);
+      damage_.add(one);
+      refuse_too_many(one.names.front());
     }
   }
   batch.next_index = taken_;

@@ -22,16 +22,25 @@ struct LoaderOptions {
   int tolerated = 16;        ///< so many damaged samples are never too many
 };
 
-/// Samples in the order of their indices.
-struct SampleBatch {
-  std::vector<Sample> samples;
-  std::uint64_t next_index = 0;  ///< where the following batch starts: all that resume needs
-};
-
 /// Samples that could not be made.
 struct Damage {
   std::uint64_t count = 0;
   std::vector<std::string> names;  ///< of the first 50: "sample INDEX: why"
+
+  void add(const Damage& more);
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("count", self.count, "samples that were left out");
+    visit("names", self.names, "the first of them, and why");
+  }
+};
+
+/// Samples in the order of their indices.
+struct SampleBatch {
+  std::vector<Sample> samples;
+  Damage damage;                 ///< left out between the batch before and the end of this one
+  std::uint64_t next_index = 0;  ///< where the following batch starts
 };
 
 /// Makes batches ahead of their use, in threads of its own. Whatever their number, batches hold the
@@ -41,7 +50,10 @@ class Loader {
   /// `source` is called from several threads; it throws Error for a damaged sample.
   using SampleSource = std::function<Sample(std::uint64_t index)>;
 
-  Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start = 0);
+  /// `damaged` of the samples before `start` were left out. Both together are all that resume needs
+  /// to go on, and to stop for too many, as if the loader had made those samples too.
+  Loader(SampleSource source, const LoaderOptions& options, std::uint64_t start = 0,
+         std::uint64_t damaged = 0);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -52,6 +64,7 @@ class Loader {
 
   /// The index the next batch starts at.
   std::uint64_t position() const { return taken_; }
+  /// What was left out so far, with what was left out before `start`, which has no names here.
   const Damage& damage() const { return damage_; }
 
  private:
@@ -65,11 +78,10 @@ class Loader {
   Made make(std::uint64_t index) const;
   void work();
   Made take();
-  void note_damage(std::uint64_t index, const std::string& complaint);
+  void refuse_too_many(const std::string& last) const;
 
   SampleSource source_;
   LoaderOptions options_;
-  std::uint64_t start_ = 0;
   std::uint64_t taken_ = 0;    ///< first index not yet handed out; only the caller writes it
   std::uint64_t started_ = 0;  ///< first index no thread has begun
   bool stopping_ = false;

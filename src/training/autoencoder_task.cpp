@@ -42,10 +42,14 @@ std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe, const fs::p
   return model;
 }
 
+Tensor reconstructed(const AutoencoderKL& model, const Batch& batch) {
+  return model.decode(mean_of_moments(model.encode_moments(batch.pictures)));
+}
+
 /// Original beside reconstruction, sixteen times.
-Panel pairs(const AutoencoderKL& model, const Dataset& dataset) {
-  const Batch batch = read_batch(dataset, 0, kShownPairs);
-  const Tensor made = model.decode(mean_of_moments(model.encode_moments(batch.pictures)));
+Panel pairs(const AutoencoderKL& model, BatchReader& world) {
+  const Batch batch = world.read({.first = 0, .count = kShownPairs});
+  const Tensor made = reconstructed(model, batch);
   const auto originals = pictures_of(batch.pictures), copies = pictures_of(made);
   Panel panel;
   panel.columns = 8;
@@ -58,24 +62,12 @@ Panel pairs(const AutoencoderKL& model, const Dataset& dataset) {
 }
 
 /// Standard deviation of the latents about their mean, over many pictures.
-double latent_deviation(const AutoencoderKL& model, const Dataset& dataset) {
+double latent_deviation(const AutoencoderKL& model, BatchReader& world) {
   std::vector<Tensor> latents;
-  for (int first = 0; first < kScaleSamples; first += kValidationBatch)
-    latents.push_back(mean_of_moments(
-        model.encode_moments(read_batch(dataset, first, kValidationBatch).pictures)));
+  world.visit(kScaleSamples, kValidationBatch, [&](const Batch& batch, int) {
+    latents.push_back(mean_of_moments(model.encode_moments(batch.pictures)));
+  });
   return at::cat(latents).to(torch::kDouble).std().item<double>();
-}
-
-double validation_error(const AutoencoderKL& model, const Dataset& dataset, int samples,
-                        const AutoencoderLossConfig& weights) {
-  double sum = 0;
-  int done = 0;
-  for (; done < samples; done += kValidationBatch) {
-    const Batch batch = read_batch(dataset, done, kValidationBatch);
-    const Tensor made = model.decode(mean_of_moments(model.encode_moments(batch.pictures)));
-    sum += kValidationBatch * reconstruction_loss(made, batch.pictures, weights).item<double>();
-  }
-  return sum / done;
 }
 
 }  // namespace
@@ -115,13 +107,15 @@ std::shared_ptr<AutoencoderKL> open_autoencoder(const fs::path& folder) {
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                       std::shared_ptr<const Dataset> validation, const fs::path& output) {
   const auto model = new_autoencoder(recipe, output);
-  const auto reader = std::make_shared<BatchReader>(training);
+  const double allowed = recipe.trainer.max_damaged;
+  const auto learned = std::make_shared<BatchReader>(training, allowed);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
   const auto weights = recipe.autoencoder_loss;
   Task task;
   task.name = "autoencoder";
   task.parameters = model->parameters();
   task.loss = [=](const Draw& draw) {
-    const Batch batch = reader->read(draw.first, draw.count);
+    Batch batch = learned->read(draw);
     const Tensor moments = model->encode_moments(batch.pictures);
     const std::int64_t channels = moments.size(1) / 2;
     const Tensor noise = at::randn({moments.size(0), channels, moments.size(2), moments.size(3)},
@@ -130,16 +124,19 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
     const Tensor error = reconstruction_loss(made, batch.pictures, weights);
     const Tensor kl = kl_loss(moments);
     return Loss{error + weights.kl * kl,
-                {{"error", error.item<double>()}, {"kl", kl.item<double>()}}};
+                {{"error", error.item<double>()}, {"kl", kl.item<double>()}},
+                std::move(batch.damage)};
   };
   task.validation_loss = [=, samples = recipe.validation_samples] {
-    return validation_error(*model, *validation, samples, weights);
+    return mean_loss(*unseen, samples, kValidationBatch, [&](const Batch& batch, int) {
+      return reconstruction_loss(reconstructed(*model, batch), batch.pictures, weights);
+    });
   };
-  task.validation_panel = [=] { return pairs(*model, *validation); };
+  task.validation_panel = [=] { return pairs(*model, *unseen); };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {
     VaeConfig config = model->config();
     config.sample_size = training->config().size_px;
-    config.scaling_factor = 1 / latent_deviation(*model, *training);
+    config.scaling_factor = 1 / latent_deviation(*model, *learned);
     write_component(to / "model" / "vae", "diffusion_pytorch_model.safetensors", *model,
                     published(config), storage);
   };

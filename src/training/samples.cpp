@@ -1,44 +1,60 @@
 #include "training/samples.h"
 
-#include <future>
-
 #include "core/paths.h"
 #include "training/picture_tensor.h"
 
 namespace sumi {
+namespace {
 
-struct BatchReader::Ahead {
-  std::int64_t first = 0;
-  int count = 0;
-  std::future<Batch> batch;
-};
-
-Batch read_batch(const Dataset& dataset, std::int64_t first, int count) {
+Batch ready(SampleBatch&& samples) {
   std::vector<Image> pictures;
   Batch batch;
-  for (int i = 0; i < count; ++i) {
-    Sample sample = dataset.at(static_cast<std::uint64_t>(first + i));
+  for (auto& sample : samples.samples) {
     pictures.push_back(std::move(sample.picture));
     batch.captions.push_back(std::move(sample.caption));
   }
   batch.pictures = tensor_of(pictures);
+  batch.damage = std::move(samples.damage);
   return batch;
 }
 
-BatchReader::BatchReader(std::shared_ptr<const Dataset> dataset)
-    : dataset_(std::move(dataset)), ahead_(std::make_unique<Ahead>()) {}
+}  // namespace
 
-BatchReader::~BatchReader() = default;
+BatchReader::BatchReader(std::shared_ptr<const Dataset> dataset, double max_damaged)
+    : dataset_(std::move(dataset)) {
+  options_.max_damaged = max_damaged;
+}
 
-Batch BatchReader::read(std::int64_t first, int count) {
-  const bool expected = ahead_->batch.valid() && ahead_->first == first && ahead_->count == count;
-  Batch batch = expected ? ahead_->batch.get() : read_batch(*dataset_, first, count);
-  ahead_->first = first + count;
-  ahead_->count = count;
-  ahead_->batch = std::async(std::launch::async, [dataset = dataset_, first, count] {
-    return read_batch(*dataset, first + count, count);
+Batch BatchReader::read(const Draw& draw) {
+  const auto start = static_cast<std::uint64_t>(draw.first) + draw.damaged;
+  if (!loader_ || loader_->position() != start || loader_->damage().count != draw.damaged ||
+      options_.batch_size != draw.count) {
+    options_.batch_size = options_.ahead = draw.count;
+    loader_ = std::make_unique<Loader>(samples_of(*dataset_), options_, start, draw.damaged);
+  }
+  return ready(loader_->next());
+}
+
+Damage BatchReader::visit(int samples, int batch_size,
+                          const std::function<void(const Batch&, int first)>& visitor) {
+  Damage damage;
+  for (int first = 0; first < samples; first += batch_size) {
+    const Batch batch = read({.first = first, .count = batch_size, .damaged = damage.count});
+    damage.add(batch.damage);
+    visitor(batch, first);
+  }
+  return damage;
+}
+
+ValidationLoss mean_loss(BatchReader& world, int samples, int batch_size,
+                         const std::function<Tensor(const Batch&, int first)>& loss) {
+  double sum = 0;
+  int batches = 0;
+  Damage damage = world.visit(samples, batch_size, [&](const Batch& batch, int first) {
+    sum += loss(batch, first).item<double>();
+    ++batches;
   });
-  return batch;
+  return {sum / batches, std::move(damage)};
 }
 
 std::shared_ptr<const Dataset> open_world(const std::string& file, const std::string& split,

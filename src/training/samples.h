@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +8,8 @@
 #include "core/progress.h"
 #include "core/tensor.h"
 #include "data/dataset.h"
+#include "data/loader.h"
+#include "training/task.h"
 
 namespace sumi {
 
@@ -14,27 +17,32 @@ namespace sumi {
 struct Batch {
   Tensor pictures;  ///< [N, 3, size, size] in [-1, 1]
   std::vector<std::string> captions;
+  Damage damage;  ///< samples passed over on the way to these
 };
 
-/// The samples `first` to `first + count - 1`.
-Batch read_batch(const Dataset& dataset, std::int64_t first, int count);
-
-/// Reads ahead: while one batch is computed, a thread paints the one that follows. The order of
-/// calls never changes what a call returns.
+/// A world as tasks see it. Reads ahead: while one batch is computed, a thread paints the one that
+/// follows. Damaged samples are passed over. The order of calls never changes what a call returns.
 class BatchReader {
  public:
-  explicit BatchReader(std::shared_ptr<const Dataset> dataset);
-  ~BatchReader();
-  BatchReader(const BatchReader&) = delete;
-  BatchReader& operator=(const BatchReader&) = delete;
+  /// `max_damaged`: the share of damaged samples above which reading throws Error.
+  BatchReader(std::shared_ptr<const Dataset> dataset, double max_damaged);
 
-  Batch read(std::int64_t first, int count);
+  Batch read(const Draw& draw);
+
+  /// Calls `visitor` with whole batches from the world's start until they hold `samples` or more;
+  /// `first` counts the samples before the batch. Returns what was damaged among them.
+  Damage visit(int samples, int batch_size,
+               const std::function<void(const Batch&, int first)>& visitor);
 
  private:
-  struct Ahead;
   std::shared_ptr<const Dataset> dataset_;
-  std::unique_ptr<Ahead> ahead_;
+  LoaderOptions options_;
+  std::unique_ptr<Loader> loader_;
 };
+
+/// The mean of `loss`, a scalar, over the batches that BatchReader::visit goes through.
+ValidationLoss mean_loss(BatchReader& world, int samples, int batch_size,
+                         const std::function<Tensor(const Batch&, int first)>& loss);
 
 /// The world of a file, one of its splits. Throws Error as Dataset does.
 std::shared_ptr<const Dataset> open_world(const std::string& file, const std::string& split,

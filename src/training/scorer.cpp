@@ -86,20 +86,20 @@ Task scorer_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
   const auto scorer =
       std::make_shared<ImageTextScorer>(recipe.image_tower, fitted(recipe.text_encoder, tokenizer));
   initialise(*scorer, recipe.trainer.seed);
-  const auto reader = std::make_shared<BatchReader>(training);
+  const double allowed = recipe.trainer.max_damaged;
+  const auto learned = std::make_shared<BatchReader>(training, allowed);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
   Task task;
   task.name = "image_text_scorer";
   task.parameters = scorer->parameters();
   task.loss = [=](const Draw& draw) {
-    return Loss{pairs_loss(*scorer, tokenizer, reader->read(draw.first, draw.count)), {}};
+    Batch batch = learned->read(draw);
+    return Loss{pairs_loss(*scorer, tokenizer, batch), {}, std::move(batch.damage)};
   };
   task.validation_loss = [=, samples = recipe.validation_samples] {
-    double sum = 0;
-    int done = 0;
-    for (; done < samples; done += kValidationBatch)
-      sum += pairs_loss(*scorer, tokenizer, read_batch(*validation, done, kValidationBatch))
-                 .item<double>();
-    return sum * kValidationBatch / done;
+    return mean_loss(*unseen, samples, kValidationBatch, [&](const Batch& batch, int) {
+      return pairs_loss(*scorer, tokenizer, batch);
+    });
   };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {
     const Json config = {{"image_tower", to_json(scorer->image_config())},

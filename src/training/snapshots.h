@@ -13,7 +13,7 @@ namespace sumi {
 
 /// Everything a run needs to go on as if it had never stopped.
 struct Snapshot {
-  std::int64_t samples = 0;  ///< seen so far; also the loader's position
+  std::int64_t samples = 0;  ///< seen so far, without damaged ones
   Json state;                ///< small numbers: steps, counters, running means
   StateDict tensors;         ///< weights, moments, average; fp32
   std::string log;           ///< the log file's text up to here

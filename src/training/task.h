@@ -7,23 +7,34 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "data/loader.h"
 #include "media/image.h"
 #include "training/parameter_buffer.h"
 
 namespace sumi {
 
-/// Which samples a loss is computed on: numbers `first` to `first + count - 1` of an endless,
-/// shuffled stream. `seed` is for everything else that is random in that step.
+/// Which samples a loss is computed on: the next `count` of an endless, shuffled stream after
+/// `first` good and `damaged` damaged ones. `seed` is for everything else that is random in that
+/// step.
 struct Draw {
   std::int64_t first = 0;
   int count = 0;
   std::uint64_t seed = 0;
+  std::uint64_t damaged = 0;
 };
 
-/// A loss to descend (a scalar with a graph) and its parts, for the log.
+/// A loss to descend (a scalar with a graph), its parts, for the log, and the damaged samples that
+/// were passed over for it.
 struct Loss {
   Tensor total;
   std::vector<std::pair<std::string, double>> parts;
+  Damage damage = {};
+};
+
+/// How well a task does on what it never learned from; lower is better.
+struct ValidationLoss {
+  double value = 0;
+  Damage damage = {};
 };
 
 /// Pictures with the lines written below them on the contact sheet.
@@ -37,10 +48,10 @@ struct Panel {
 /// what is written in the end. The trainer knows nothing else about it.
 struct Task {
   std::string name;
-  std::vector<NamedSlot> parameters;        ///< the slots outlive the run
-  std::function<Loss(const Draw&)> loss;    ///< the same Draw gives the same bits
-  std::function<double()> validation_loss;  ///< on fixed data and noise; lower is better
-  std::function<Panel()> validation_panel;  ///< may be empty
+  std::vector<NamedSlot> parameters;                ///< the slots outlive the run
+  std::function<Loss(const Draw&)> loss;            ///< the same Draw gives the same bits
+  std::function<ValidationLoss()> validation_loss;  ///< on fixed data and noise
+  std::function<Panel()> validation_panel;          ///< may be empty
   std::function<void(const std::filesystem::path& folder)> write_result;  ///< with averaged weights
 };
 

@@ -113,7 +113,9 @@ Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> tra
                         std::shared_ptr<const Dataset> validation, const fs::path& output,
                         const PictureMaker& pictures) {
   const auto parts = make_parts(recipe, *training, output);
-  const auto reader = std::make_shared<BatchReader>(training);
+  const double allowed = recipe.trainer.max_damaged;
+  const auto learned = std::make_shared<BatchReader>(training, allowed);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
   Task task;
   task.name = "text_to_image";
   for (const auto& [name, slot] : parts->unet.parameters())
@@ -121,18 +123,14 @@ Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> tra
   for (const auto& [name, slot] : parts->text.parameters())
     task.parameters.emplace_back("text_encoder." + name, slot);
   task.loss = [=, dropout = recipe.objective.caption_dropout](const Draw& draw) {
-    Batch batch = reader->read(draw.first, draw.count);
+    Batch batch = learned->read(draw);
     drop_captions(batch, dropout, mix_seed(draw.seed, 0));
-    return Loss{loss_of(*parts, batch, draw.seed), {}};
+    return Loss{loss_of(*parts, batch, draw.seed), {}, std::move(batch.damage)};
   };
   task.validation_loss = [=, samples = recipe.validation_samples] {
-    double sum = 0;
-    int done = 0;
-    for (; done < samples; done += kValidationBatch)
-      sum += loss_of(*parts, read_batch(*validation, done, kValidationBatch),
-                     mix_seed(0, static_cast<std::uint64_t>(done)))
-                 .item<double>();
-    return sum * kValidationBatch / done;
+    return mean_loss(*unseen, samples, kValidationBatch, [&](const Batch& batch, int first) {
+      return loss_of(*parts, batch, mix_seed(0, static_cast<std::uint64_t>(first)));
+    });
   };
   task.write_result = [=, storage = recipe.storage,
                        schedule = recipe.scheduler](const fs::path& to) {

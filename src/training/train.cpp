@@ -16,11 +16,11 @@ namespace {
 constexpr int kJudgedPictures = 1024;
 
 /// What the scorer makes of real pictures that it never saw: OUTPUT/identification.json.
-void write_identification(const Dataset& held_back, const fs::path& output) {
+void write_identification(const Dataset& held_back, double max_damaged, const fs::path& output) {
   std::vector<Image> pictures;
   std::vector<std::string> prompts;
-  for (std::uint64_t i = 0; i < kJudgedPictures; ++i) {
-    Sample sample = held_back.at(i);
+  Loader loader(samples_of(held_back), {.batch_size = kJudgedPictures, .max_damaged = max_damaged});
+  for (auto& sample : loader.next().samples) {
     pictures.push_back(std::move(sample.picture));
     prompts.push_back(std::move(sample.caption));
   }
@@ -46,7 +46,7 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
                   ? scorer_task(recipe, training, validation, output)
                   : text_to_image_task(recipe, training, validation, output, callbacks.pictures);
   const auto summary = run_training(task, recipe.trainer, output, placed, callbacks.progress);
-  if (scorer) write_identification(*validation, output);
+  if (scorer) write_identification(*validation, recipe.trainer.max_damaged, output);
   return summary;
 }
 

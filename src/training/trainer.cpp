@@ -79,6 +79,7 @@ class Run {
 
  private:
   double gradients();
+  void note(const Damage& damage);
   void apply(double loss);
   void validate();
   void restore(const Snapshot& snapshot);
@@ -93,6 +94,7 @@ class Run {
   Tensor average_;
   std::int64_t per_update_, total_;
   Counters at_;
+  Damage damage_, validation_damage_;
   RunLog log_;
   std::vector<std::pair<std::string, double>> parts_;
   double norm_ = 0, rate_ = 0;
@@ -108,13 +110,22 @@ double Run::gradients() {
   double sum = 0;
   for (int part = 0; part < config_.accumulation; ++part) {
     const std::int64_t first = at_.samples + std::int64_t{part} * config_.batch_size;
-    Loss loss = task_.loss(
-        {first, config_.batch_size, mix_seed(config_.seed, static_cast<std::uint64_t>(first))});
+    Loss loss =
+        task_.loss({first, config_.batch_size,
+                    mix_seed(config_.seed, static_cast<std::uint64_t>(first)), damage_.count});
+    note(loss.damage);
     (loss.total / config_.accumulation).backward();
     sum += loss.total.item<double>();
     parts_ = std::move(loss.parts);
   }
   return sum / config_.accumulation;
+}
+
+void Run::note(const Damage& damage) {
+  const auto told = damage_.names.size();
+  damage_.add(damage);
+  for (auto i = told; i < damage_.names.size(); ++i)
+    spdlog::warn("damaged, left out: {}", damage_.names[i]);
 }
 
 void Run::apply(double loss) {
@@ -159,7 +170,11 @@ void Run::record() {
     line["gradient_norm"] = norm_;
     line["learning_rate"] = rate_;
     line["skipped"] = at_.skipped;
-    if (due(config_.validate_every)) line["validation_loss"] = at_.validation_loss;
+    if (damage_.count > 0) line["damaged"] = damage_.count;
+    if (due(config_.validate_every)) {
+      line["validation_loss"] = at_.validation_loss;
+      if (validation_damage_.count > 0) line["validation_damaged"] = validation_damage_.count;
+    }
     log_.add(line);
     if (due(config_.validate_every)) log_.draw(output_);
   }
@@ -169,7 +184,11 @@ void Run::record() {
 void Run::validate() {
   const c10::NoGradGuard no_grad;
   const SwappedWeights averaged(parameters_.weights(), average_);
-  if (task_.validation_loss) at_.validation_loss = task_.validation_loss();
+  if (task_.validation_loss) {
+    auto [value, damage] = task_.validation_loss();
+    at_.validation_loss = value;
+    validation_damage_ = std::move(damage);
+  }
   if (!task_.validation_panel) return;
   const Panel panel = task_.validation_panel();
   if (panel.pictures.empty()) return;
@@ -186,7 +205,9 @@ void Run::save() {
   snapshot.state = {{"task", task_.name},
                     {"layout", parameters_.layout()},
                     {"optimiser_steps", optimiser_.steps()},
-                    {"counters", to_json(at_)}};
+                    {"counters", to_json(at_)},
+                    {"damage", to_json(damage_)},
+                    {"validation_damage", to_json(validation_damage_)}};
   snapshot.tensors = {{"weights", parameters_.weights().cpu()},
                       {"average", average_.cpu()},
                       {"mean", optimiser_.mean().cpu()},
@@ -211,6 +232,9 @@ void Run::restore(const Snapshot& snapshot) {
   muon_.momentum().copy_(snapshot.tensors.at("momentum"));
   optimiser_.set_steps(snapshot.state.at("optimiser_steps").get<std::int64_t>());
   from_json(snapshot.state.at("counters"), at_, "snapshot");
+  const Json none = Json::object();  // snapshots from before samples could be damaged
+  from_json(snapshot.state.value("damage", none), damage_, "snapshot");
+  from_json(snapshot.state.value("validation_damage", none), validation_damage_, "snapshot");
   log_.restore(snapshot.log);
 }
 
@@ -230,6 +254,8 @@ TrainingSummary Run::summary() const {
   summary.skipped = at_.skipped;
   summary.parameters = parameters_.count();
   summary.validation_loss = at_.validation_loss;
+  summary.damage = damage_;
+  summary.validation_damage = validation_damage_;
   return summary;
 }
 
@@ -251,6 +277,9 @@ void check(const TrainerConfig& config) {
   if (!(config.ema_decay >= 0 && config.ema_decay < 1))
     throw Error(fmt::format("trainer.ema_decay: {} is not in 0 to 1", config.ema_decay),
                 "0.999 averages the last thousand updates");
+  if (!(config.max_damaged >= 0 && config.max_damaged <= 1))
+    throw Error(fmt::format("trainer.max_damaged: {} is not in 0 to 1", config.max_damaged),
+                "0.2 stops when more than a fifth of the samples is damaged");
   check(config.learning_rate);
   check(config.optimiser);
 }

@@ -6,6 +6,7 @@
 #include "core/config.h"
 #include "core/progress.h"
 #include "core/runtime.h"
+#include "data/loader.h"
 #include "training/learning_rate.h"
 #include "training/optimiser.h"
 #include "training/task.h"
@@ -25,6 +26,7 @@ struct TrainerConfig {
   std::int64_t validate_every = 10000;
   std::int64_t save_every = 5000;
   int non_finite_limit = 10;
+  double max_damaged = 0.2;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -40,6 +42,8 @@ struct TrainerConfig {
     visit("save_every", self.save_every, "samples between two snapshots");
     visit("non_finite_limit", self.non_finite_limit,
           "updates in a row that may be skipped for NaN or infinity");
+    visit("max_damaged", self.max_damaged,
+          "share of damaged samples, 0 to 1, above which the run stops; 16 never are too many");
   }
 };
 
@@ -53,13 +57,16 @@ struct TrainingSummary {
   std::int64_t skipped = 0;  ///< updates left out for gradients that were not finite
   std::int64_t parameters = 0;
   double validation_loss = 0;
-  double seconds = 0;  ///< in this process
+  Damage damage;             ///< training samples left out since the run's start
+  Damage validation_damage;  ///< those of the last validation
+  double seconds = 0;        ///< in this process
 };
 
 /// Runs a task to its end in `output`: snapshots under `output`/snapshots (from which a second call
 /// goes on, bit for bit), log.jsonl, loss.png and loss.svg, validation.png, and at the end what the
-/// task writes. Throws Error when the loss stays non-finite, when the folder belongs to another
-/// task or when writing fails; saves and throws Cancelled when runtime.cancel asks.
+/// task writes. Throws Error when the loss stays non-finite, when too many samples are damaged,
+/// when the folder belongs to another task or when writing fails; saves and throws Cancelled when
+/// runtime.cancel asks.
 TrainingSummary run_training(Task& task, const TrainerConfig& config,
                              const std::filesystem::path& output, const Runtime& runtime,
                              const ProgressSink& progress = {});

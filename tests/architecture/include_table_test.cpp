@@ -36,7 +36,7 @@ const std::map<std::string, Rooms> kMayInclude = {
 };
 
 /// Rooms that hold no tensors: none of their files may come near LibTorch.
-const Rooms kPlainRooms = {"media", "text"};
+const Rooms kPlainRooms = {"data", "media", "text"};
 
 bool is_source(const fs::path& file) {
   const auto extension = file.extension();

@@ -54,11 +54,12 @@ TEST(Loader, ResumesAtAPosition) {
   const auto all = captions(whole, 20);
   Loader first(numbered, options(2));
   auto parts = captions(first, 7);
-  Loader second(numbered, options(1), first.position());
+  Loader second(numbered, options(1), first.position(), first.damage().count);
   const auto rest = captions(second, 13);
   parts.insert(parts.end(), rest.begin(), rest.end());
   EXPECT_EQ(parts, all);
   EXPECT_EQ(second.position(), whole.position());
+  EXPECT_EQ(second.damage().count, whole.damage().count);
 }
 
 TEST(Loader, StopsAtTheSameSampleWhenTooManyAreDamaged) {
@@ -74,6 +75,23 @@ TEST(Loader, StopsAtTheSameSampleWhenTooManyAreDamaged) {
     } catch (const Error& error) {
       EXPECT_STREQ(error.what(), "17 of 33 samples are damaged, the last: sample 32: torn");
     }
+  }
+}
+
+TEST(Loader, BatchesTellWhatWasLeftOutForThem) {
+  Loader loader(numbered, options(2));
+  EXPECT_EQ(loader.next().damage.names, std::vector<std::string>{"sample 3: damaged in way 0"});
+  EXPECT_EQ(loader.next().damage.names, std::vector<std::string>{"sample 13: damaged in way 1"});
+}
+
+TEST(Loader, CountsTheDamageBeforeItsStart) {
+  const auto torn = [](std::uint64_t) -> Sample { throw Error("torn"); };
+  Loader loader(torn, options(1), 100, 16);
+  try {
+    loader.next();
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "22 of 106 samples are damaged, the last: sample 105: torn");
   }
 }
 

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "media/image.h"
+#include "smallest.h"
 #include "training/autoencoder_task.h"
 #include "training/objective.h"
 #include "training/prompts.h"
@@ -37,13 +38,6 @@ std::string make_world(const fs::path& folder) {
                       {"size_px", 16}};
   write_file(folder / "world.json", world.dump());
   return (folder / "world.json").string();
-}
-
-Recipe smallest(const std::string& name, const std::string& world) {
-  Recipe recipe =
-      read_recipe(fs::path(SUMI_SOURCE_DIR) / "recipes" / "smallest" / (name + ".json"));
-  recipe.world = world;
-  return recipe;
 }
 
 /// The "mean_loss" of the log's first and last line.

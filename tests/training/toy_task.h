@@ -35,7 +35,7 @@ inline Task toy_task() {
     return Loss{loss_of(mix_seed(draw.seed, static_cast<std::uint64_t>(draw.first)), draw.count),
                 {}};
   };
-  task.validation_loss = [=] { return loss_of(1, 64).item<double>(); };
+  task.validation_loss = [=] { return ValidationLoss{loss_of(1, 64).item<double>()}; };
   task.write_result = [toy](const std::filesystem::path& output) {
     save_state_dict(output / "model.safetensors", {{"matrix", toy->matrix.detach().clone()},
                                                    {"bias", toy->bias.detach().clone()}});
