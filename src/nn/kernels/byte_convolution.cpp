@@ -3,6 +3,7 @@
 #include "nn/kernels/byte_layers.h"
 #include "nn/kernels/byte_weights.h"
 #include "nn/kernels/onednn.h"
+#include "nn/kernels/onednn_version.h"
 
 namespace sumi {
 
@@ -50,7 +51,7 @@ struct ByteConvolution::State {
   dnnl::primitive_attr attributes(bool adds) const {
     dnnl::primitive_attr all;
     all.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    all.set_output_scales(1 << 1, quantised.scale);
+    scale_channels(all, quantised.scale);
     dnnl::post_ops after;
     after.append_binary(dnnl::algorithm::binary_mul, factor_desc());
     if (adds) after.append_sum(1);
@@ -73,23 +74,19 @@ struct ByteConvolution::State {
     const memory::desc y({to.batch, shape.out, to.height, to.width}, f32, tag::nhwc);
     const memory::desc weight({shape.out, shape.in, shape.kernel, shape.kernel}, s8, tag::any);
     const memory::desc start({shape.out}, f32, tag::a);
-    const Convolution::primitive_desc desc({dnnl::prop_kind::forward_inference,
-                                            dnnl::algorithm::convolution_direct,
-                                            x,
-                                            weight,
-                                            start,
-                                            y,
-                                            {shape.stride, shape.stride},
-                                            {0, 0},
-                                            {0, 0}},
-                                           attributes(key.adds), cpu_engine());
+    const auto desc = describe<Convolution>(
+        cpu_engine(), attributes(key.adds), dnnl::prop_kind::forward_inference,
+        dnnl::algorithm::convolution_direct, x, weight, start, y,
+        memory::dims{shape.stride, shape.stride}, memory::dims{0, 0}, memory::dims{0, 0});
     return {desc, Convolution(desc)};
   }
 
   void set_offsets(Quantisation x) {
     for (std::size_t c = 0; c < offset.size(); ++c)
-      offset[c] = bias[c] / (x.scale * quantised.scale[c]) -
-                  static_cast<float>(x.zero_point) * static_cast<float>(quantised.sum[c]);
+      offset[c] =
+          bias_for(bias[c] / (x.scale * quantised.scale[c]) -
+                       static_cast<float>(x.zero_point) * static_cast<float>(quantised.sum[c]),
+                   quantised.scale[c]);
   }
 };
 
@@ -112,12 +109,14 @@ bool ByteConvolution::run(const ByteImage& x, Quantisation quantisation, float* 
   if (!prepared) return false;
   const auto& desc = prepared->desc;
   s.set_offsets(quantisation);
+  const memory::desc scales({s.shape.out}, memory::data_type::f32, memory::format_tag::a);
   if (residual)
     copy_floats(residual, s.shape.output({x.batch, x.height, x.width}).pixels() * s.shape.out, out);
   execute(prepared->convolution,
           {{DNNL_ARG_SRC, at_address(desc.src_desc(), x.data)},
            {DNNL_ARG_WEIGHTS, s.weights->in(desc.weights_desc())},
            {DNNL_ARG_BIAS, at_address(desc.bias_desc(), s.offset.data())},
+           {kScalesArgument, at_address(scales, s.quantised.scale.data())},
            {DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
             at_address(State::factor_desc(), &quantisation.scale)},
            {DNNL_ARG_DST, at_address(desc.dst_desc(), out)},

@@ -2,6 +2,7 @@
 #include "nn/kernels/byte_layers.h"
 #include "nn/kernels/byte_weights.h"
 #include "nn/kernels/onednn.h"
+#include "nn/kernels/onednn_version.h"
 
 namespace sumi {
 
@@ -50,22 +51,23 @@ struct ByteLinear::State {
     using tag = memory::format_tag;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    attributes.set_output_scales(1 << 1, {DNNL_RUNTIME_F32_VAL});
+    scale_channels(attributes);
     dnnl::post_ops after;
     if (key.adds) after.append_sum(1);
     attributes.set_post_ops(after);
     const memory::desc x({key.rows, in}, u8, tag::ab), y({key.rows, out}, f32, tag::ab);
     const memory::desc weight({out, in}, s8, tag::any), start({out}, f32, tag::a);
-    const Product::primitive_desc desc({dnnl::prop_kind::forward_inference, x, weight, start, y},
-                                       attributes, cpu_engine());
+    const auto desc = describe<Product>(cpu_engine(), attributes,
+                                        dnnl::prop_kind::forward_inference, x, weight, start, y);
     return {desc, Product(desc)};
   }
 
   void set_scales(Quantisation x) {
     for (std::size_t c = 0; c < scale.size(); ++c) {
       scale[c] = x.scale * quantised.scale[c];
-      offset[c] = bias[c] / scale[c] -
-                  static_cast<float>(x.zero_point) * static_cast<float>(quantised.sum[c]);
+      offset[c] = bias_for(bias[c] / scale[c] - static_cast<float>(x.zero_point) *
+                                                    static_cast<float>(quantised.sum[c]),
+                           scale[c]);
     }
   }
 };
@@ -92,7 +94,7 @@ bool ByteLinear::run(const std::uint8_t* x, Quantisation quantisation, std::int6
           {{DNNL_ARG_SRC, at_address(desc.src_desc(), x)},
            {DNNL_ARG_WEIGHTS, s.weights.in(desc.weights_desc())},
            {DNNL_ARG_BIAS, at_address(desc.bias_desc(), s.offset.data())},
-           {DNNL_ARG_ATTR_OUTPUT_SCALES, at_address(scales, s.scale.data())},
+           {kScalesArgument, at_address(scales, s.scale.data())},
            {DNNL_ARG_DST, at_address(desc.dst_desc(), out)},
            {DNNL_ARG_SCRATCHPAD,
             at_address(desc.scratchpad_desc(), scratch(desc.scratchpad_desc().get_size()))}});

@@ -26,17 +26,11 @@ DirectConvolution::Prepared DirectConvolution::prepare(const Key& key) const {
   const memory::desc y({to.batch, s.out, to.height, to.width}, f32, tag::nhwc);
   const memory::desc weight({s.out, s.in, s.kernel, s.kernel}, f32, tag::any);
   const memory::desc offset({s.out}, f32, tag::a);
-  const dnnl::convolution_forward::primitive_desc desc({dnnl::prop_kind::forward_inference,
-                                                        dnnl::algorithm::convolution_direct,
-                                                        x,
-                                                        weight,
-                                                        offset,
-                                                        y,
-                                                        {s.stride, s.stride},
-                                                        {s.padding.top, s.padding.left},
-                                                        {s.padding.bottom, s.padding.right}},
-                                                       float_attributes(Activation::none, key.adds),
-                                                       cpu_engine());
+  const auto desc = describe<dnnl::convolution_forward>(
+      cpu_engine(), float_attributes(Activation::none, key.adds),
+      dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x, weight, offset, y,
+      memory::dims{s.stride, s.stride}, memory::dims{s.padding.top, s.padding.left},
+      memory::dims{s.padding.bottom, s.padding.right});
   return {desc, dnnl::convolution_forward(desc)};
 }
 

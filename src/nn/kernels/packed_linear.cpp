@@ -33,8 +33,8 @@ struct PackedLinear::State {
     using tag = memory::format_tag;
     const memory::desc x({key.rows, in}, f32, tag::ab), y({key.rows, out}, f32, tag::ab);
     const memory::desc weight({out, in}, f32, tag::any), offset({out}, f32, tag::a);
-    const Product::primitive_desc desc({dnnl::prop_kind::forward_inference, x, weight, offset, y},
-                                       float_attributes(activation, key.adds), cpu_engine());
+    const auto desc = describe<Product>(cpu_engine(), float_attributes(activation, key.adds),
+                                        dnnl::prop_kind::forward_inference, x, weight, offset, y);
     return {desc, Product(desc)};
   }
 };

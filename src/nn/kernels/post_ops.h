@@ -1,7 +1,6 @@
 #pragma once
 
-#include <dnnl.hpp>
-
+#include "nn/kernels/onednn_version.h"
 #include "nn/kernels/packed_linear.h"
 
 namespace sumi {
@@ -10,9 +9,9 @@ namespace sumi {
 /// memory is ours.
 inline dnnl::primitive_attr float_attributes(Activation activation, bool adds) {
   dnnl::post_ops after;
-  if (activation == Activation::silu) after.append_eltwise(1, dnnl::algorithm::eltwise_swish, 1, 0);
+  if (activation == Activation::silu) append_activation(after, dnnl::algorithm::eltwise_swish, 1);
   if (activation == Activation::gelu)
-    after.append_eltwise(1, dnnl::algorithm::eltwise_gelu_erf, 0, 0);
+    append_activation(after, dnnl::algorithm::eltwise_gelu_erf, 0);
   if (adds) after.append_sum(1);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "nn/kernels/loops.h"
+#include "nn/kernels/onednn_version.h"
 
 namespace sumi {
 namespace {
@@ -101,7 +102,7 @@ WinogradConvolution::Prepared WinogradConvolution::prepare(const Key& key) const
   const memory::desc weight({f, in_, out_}, f32, tag::any);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::primitive_desc desc({x, weight, y}, attributes, cpu_engine());
+  const auto desc = describe<dnnl::matmul>(cpu_engine(), attributes, x, weight, y);
   return {desc, dnnl::matmul(desc)};
 }
 
