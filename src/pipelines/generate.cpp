@@ -250,6 +250,10 @@ std::vector<GenerateRequest> single_pictures(const ModelSet& models,
   for (const auto& request : requests) {
     check(request);
     auto r = resolve(request, models);
+    if (r.hires_scale > 1 && models.spec.variant != "text-to-image")
+      throw Error(
+          fmt::format("{} is a model for {} and has no second pass", r.model, models.spec.variant),
+          "leave hires_scale out, or enlarge the picture before");
     if (!r.image.empty() && request.width == 0 && request.height == 0) {
       const Image original = load_image(r.image);
       r.width = std::max(8, original.width / 8 * 8);
