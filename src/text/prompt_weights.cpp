@@ -1,5 +1,6 @@
 // The weights in a prompt: "(a), (b:1.3), [c]", with escapes and BREAK.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <optional>

@@ -1,6 +1,7 @@
 // Thousands of damaged files, the same in every run: each is read or refused with an Error, within
 // bounds.
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 
