@@ -62,8 +62,8 @@ int run(const BenchCommand& command) {
     if (!command.machine.json) fmt::print(stderr, "measuring {}…\n", measurement.key);
     auto seen = measure_in_child([&] { return measurement.run(command); });
     report[measurement.section][measurement.key] = seen["value"];
-    for (const auto& [section, values] : seen.value("also", Json::object()).items())
-      report[section].update(values);
+    const Json also = seen.value("also", Json::object());
+    for (const auto& [section, values] : also.items()) report[section].update(values);
     seen.erase("also");
     if (!command.machine.json) print_line(measurement, seen);
     seen.erase("value");
