@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <fstream>
 
 #include "core/error.h"
@@ -80,6 +81,19 @@ TEST(Files, ReadingIsCapped) {
   write_file(file, std::string(100, 'x'));
   EXPECT_THROW(read_text_file(file, 99), Error);
   EXPECT_EQ(read_text_file(file, 100).size(), 100u);
+}
+
+TEST(MappedFile, ReleasedPagesComeBackFromTheFile) {
+  const TemporaryDirectory folder;
+  const auto file = folder.path() / "pages";
+  const std::string content(100'000, 'x');
+  write_file(file, content);
+  const MappedFile mapped(file);
+  release_mapped_pages(mapped.bytes().data(), mapped.bytes().size());
+  EXPECT_EQ(std::memcmp(mapped.bytes().data(), content.data(), content.size()), 0);
+  std::string own = content;  // memory that no file stands behind would come back as zeros
+  release_mapped_pages(own.data(), own.size());
+  EXPECT_EQ(own, content);
 }
 
 }  // namespace
