@@ -46,6 +46,7 @@ constexpr OptionRow kRows[] = {
     {"threads", "-t", "N", "Machine"},
     {"vae_tiling", "", "NAME", "Machine"},
     {"vae_tile", "", "PIXELS", "Machine"},
+    {"precision", "", "NAME", "Machine"},
     {"verbose", "-v", "", "Machine"},
     {"json", "", "", "Machine"},
 
