@@ -27,6 +27,14 @@ const Tensor& value_like(Parameter& slot, const Tensor& x) {
   return slot.value;
 }
 
+/// Without keeping the layer alive, which keeps the parameter alive.
+template <class Prepared>
+std::function<void()> letting_go(const std::shared_ptr<Prepared>& prepared) {
+  return [layer = std::weak_ptr<Prepared>(prepared)] {
+    if (const auto alive = layer.lock()) alive->let_go();
+  };
+}
+
 Tensor plus(Tensor x, const Tensor& residual) {
   return residual.defined() ? add_to(std::move(x), residual) : x;
 }
@@ -57,6 +65,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, Options options) {
   weight_->laid_out = true;
   if (options.bias) bias_ = parameter("bias", {out}, init);
   prepared_ = std::make_shared<PreparedLinear>(weight_, bias_);
+  weight_->let_go = letting_go(prepared_);
 }
 
 Linear Linear::start_at_zero() && {
@@ -89,6 +98,7 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, Options options) : options_(op
   prepared_ = std::make_shared<PreparedConvolution>(
       ConvolutionShape{in, out, options.kernel, options.stride, {pad, pad, pad, pad}}, weight_,
       bias_);
+  weight_->let_go = letting_go(prepared_);
 }
 
 Conv2d Conv2d::start_at_zero() && {

@@ -194,6 +194,11 @@ void set_precision(Module& module, Precision precision) {
     if (slot->laid_out) slot->precision = precision;
 }
 
+void release_layouts(const Module& module) {
+  for (const auto& [path, slot] : module.slots())
+    if (slot->let_go) slot->let_go();
+}
+
 void set_requires_grad(Module& module, bool trainable) {
   for (const auto& [path, tensor] : module.parameters()) {
     if (!tensor->defined() || tensor->requires_grad() == trainable) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ struct Parameter {
   bool laid_out = false;
   /// Wanted of such a layer; int8 where it is accurate enough (nn/prepared.h).
   Precision precision = Precision::fp32;
+  /// Gives that layout up; it is made again at the next use.
+  std::function<void()> let_go = {};
   /// What was measured of its layer in int8, in dB; 0 before that.
   double int8_snr_db = 0;
 };
@@ -98,6 +101,9 @@ void initialise(Module& module, std::uint64_t seed);
 
 /// What the layers of a module shall multiply in without gradients.
 void set_precision(Module& module, Precision precision);
+
+/// Gives up what the layers have laid out for the processor, for the time a network is not needed.
+void release_layouts(const Module& module);
 
 /// Starts or stops training. Parameters that start to need gradients are copied first, so that a
 /// mapped file is never written.

@@ -129,8 +129,10 @@ PreparedLinear::PreparedLinear(std::shared_ptr<Parameter> weight, std::shared_pt
 
 PreparedLinear::~PreparedLinear() = default;
 
+void PreparedLinear::let_go() { packed_.reset(), bytes_.reset(); }
+
 Tensor PreparedLinear::run(const Activations& x, const Tensor& residual) {
-  if (exchanged()) packed_.reset(), bytes_.reset();
+  if (exchanged()) let_go();
   const Tensor added = residual.defined() ? residual.contiguous() : residual;
   if (!wants_bytes()) bytes_.reset();
   if (!wants_bytes()) return run_float(x.values.contiguous(), added);
@@ -199,8 +201,10 @@ PreparedConvolution::PreparedConvolution(const ConvolutionShape& shape,
 
 PreparedConvolution::~PreparedConvolution() = default;
 
+void PreparedConvolution::let_go() { packed_.reset(), bytes_.reset(); }
+
 Tensor PreparedConvolution::run(const Activations& x, const Tensor& residual) {
-  if (exchanged()) packed_.reset(), bytes_.reset();
+  if (exchanged()) let_go();
   const Tensor added = residual.defined() ? channels_last(residual) : residual;
   if (!wants_bytes()) bytes_.reset();
   if (!wants_bytes()) return run_float(channels_last(x.values), added);

@@ -67,6 +67,7 @@ class PreparedLinear : public PreparedParameters {
   /// x: [..., in] -> [..., out], plus `residual` of that shape where defined. Undefined where this
   /// processor has no such product.
   Tensor run(const Activations& x, const Tensor& residual);
+  void let_go();
 
  private:
   Tensor run_float(const Tensor& x, const Tensor& residual);
@@ -85,6 +86,7 @@ class PreparedConvolution : public PreparedParameters {
 
   /// x: [N, in, H, W] -> [N, out, H', W'] with the channels last in memory, plus `residual`.
   Tensor run(const Activations& x, const Tensor& residual);
+  void let_go();
   const ConvolutionShape& shape() const { return shape_; }
 
  private:

@@ -153,6 +153,7 @@ Tensor run_pass(const Session& s, std::span<const GenerateRequest> batch, const 
   std::vector<Listening> pictures;
   for (const auto& one : batch)
     pictures.push_back(listen(s, one, pass.steps, pass.first_pass_steps));
+  release_layouts(s.models.text);  // not needed while the picture is drawn
   const bool edits = s.models.spec.variant == "instruct-pix2pix";
   const GuidanceSettings guidance{r.guidance_scale, r.guidance_rescale, r.guidance_start,
                                   r.guidance_end, edits ? r.image_guidance_scale : 0};
