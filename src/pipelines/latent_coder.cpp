@@ -18,11 +18,6 @@ int LatentCoder::downscale() const {
   return vae_ ? vae_->config().downscale() : tiny_->config().downscale();
 }
 
-void LatentCoder::set_precision(Precision precision) {
-  if (vae_) sumi::set_precision(*vae_, precision);
-  if (tiny_) sumi::set_precision(*tiny_, precision);
-}
-
 int LatentCoder::channels() const {
   return vae_ ? vae_->config().latent_channels : tiny_->config().latent_channels;
 }

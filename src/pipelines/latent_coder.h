@@ -32,7 +32,6 @@ class LatentCoder {
   Tensor encode_unscaled(const Tensor& image, const TilePlan& tiles = {}) const;
   /// Scaled latents -> [N, 3, H, W] in about [-1, 1].
   Tensor decode(const Tensor& latents, const TilePlan& tiles = {}) const;
-  void set_precision(Precision precision);
   /// Peak working memory of decoding one picture whole, an estimate from the widest level.
   std::uint64_t decode_bytes(std::int64_t width_px, std::int64_t height_px) const;
 

@@ -127,9 +127,7 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
 }
 
 void use_precision(ModelSet& models, const std::string& precision) {
-  const auto wanted = precision == "int8" ? Precision::int8 : Precision::fp32;
-  set_precision(models.unet, wanted);
-  models.coder.set_precision(wanted);
+  set_precision(models.unet, precision == "int8" ? Precision::int8 : Precision::fp32);
 }
 
 GenerateRequest resolve(GenerateRequest r, const ModelSet& models) {

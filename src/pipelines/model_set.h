@@ -58,7 +58,7 @@ std::filesystem::path model_path(const std::string& model);
 ModelSet load_model_set(const std::string& model, const std::string& vae, torch::Device device,
                         const SpecOverrides& overrides = {});
 
-/// What the U-Net and the autoencoder multiply in from now on: "fp32" or "int8".
+/// What the U-Net multiplies in from now on: "fp32" or "int8".
 void use_precision(ModelSet& models, const std::string& precision);
 
 /// The request with every default filled in from the model: size, steps, sampler, guidance, seed,

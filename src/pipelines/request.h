@@ -111,7 +111,7 @@ struct GenerateRequest {
     visit("vae_tile", self.vae_tile,
           "tile edge in pixels when tiling, a multiple of 64, e.g. 512; 0 chooses");
     visit("precision", self.precision,
-          "what the networks multiply in: fp32, int8, or auto: int8 for large networks on a "
+          "what the U-Net multiplies in: fp32, int8, or auto: int8 for a large one on a "
           "processor with VNNI, layer by layer where it is accurate");
   }
 };
