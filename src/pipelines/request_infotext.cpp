@@ -76,6 +76,8 @@ void translate(const Infotext& info, GenerateRequest& request) {
   request.spacing = spacing == "automatic" || spacing == "uniform" ? "" : spacing;
   const auto* version = info.find("Version");
   const bool ours = version && version->starts_with("Sumi");
+  // Before it was a choice, everything was computed in 32 bits.
+  if (ours && !info.find(key_of("precision"))) request.precision = "fp32";
   const auto rng = lower(request.rng);
   // A1111 draws on the GPU unless it says otherwise.
   if (info.find("RNG"))

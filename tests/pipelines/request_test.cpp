@@ -54,5 +54,14 @@ TEST(Request, SaysWhichSizesWouldFit) {
   }
 }
 
+TEST(Request, PicturesFromBeforePrecisionWasAChoiceAreMadeAgainInFloat) {
+  auto request = good();
+  request.precision = "int8";
+  EXPECT_EQ(request_from_infotext(infotext_of(request, 1)).precision, "int8");
+  EXPECT_EQ(request_from_infotext("a cat\nSteps: 20, Seed: 1, Version: Sumi 0.1.0").precision,
+            "fp32");
+  EXPECT_EQ(request_from_infotext("a cat\nSteps: 20, Seed: 1, Version: v1.9.4").precision, "auto");
+}
+
 }  // namespace
 }  // namespace sumi
