@@ -124,7 +124,8 @@ TEST(KeyLists, BothLayoutsNameTheSameTensors) {
     const auto ours = ours_of(table, list.at("tensors"));
     std::set<std::string> optional;
     for (const auto& name : list.at("optional")) optional.insert(name.get<std::string>());
-    for (const auto& [component, tensors] : read_json(file).at("components").items()) {
+    const Json diffusers = read_json(file);
+    for (const auto& [component, tensors] : diffusers.at("components").items()) {
       for (const auto& [name, shape] : tensors.items()) {
         ASSERT_TRUE(ours.at(component).contains(name)) << family << " " << component << "." << name;
         EXPECT_EQ(ours.at(component).at(name), shape.get<Shape>())
