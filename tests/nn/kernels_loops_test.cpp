@@ -19,10 +19,11 @@ std::vector<float> waves(std::int64_t count, float phase) {
   return values;
 }
 
-void expect_close(const std::vector<float>& a, const std::vector<float>& b) {
+void expect_close(const std::vector<float>& a, const std::vector<float>& b,
+                  float tolerance = 1e-5f) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i)
-    ASSERT_NEAR(a[i], b[i], 1e-5f * std::max(1.0f, std::abs(b[i]))) << "element " << i;
+    ASSERT_NEAR(a[i], b[i], tolerance * std::max(1.0f, std::abs(b[i]))) << "element " << i;
 }
 
 /// Bytes may differ by one where the number lies between two.
@@ -56,7 +57,7 @@ Outcome run(const Loops& loops, std::int64_t width) {
                      {sum.data(), square.data(), low.data(), high.data()});
   for (const auto& some : {sum, square, low, high}) keep(some);
   for (const bool silu : {false, true}) {
-    loops.scale_rows(x.data(), kRows, width, a.data(), b.data(), silu, out.data(), width);
+    loops.scale_rows(x.data(), width, kRows, width, a.data(), b.data(), silu, out.data(), width);
     keep(out);
     loops.scale_rows_to_bytes(x.data(), kRows, width, a.data(), b.data(), silu, kBytes,
                               bytes.data(), width);
@@ -76,6 +77,40 @@ Outcome run(const Loops& loops, std::int64_t width) {
   return all;
 }
 
+/// Winograd's ends and the product of matrices, on a tile that leaves the picture.
+Outcome run_tiles(const Loops& loops, std::int64_t width) {
+  constexpr std::int64_t kOutputs = 21, kPanel = 32, kTiles = 8;
+  Outcome all;
+  const auto keep = [&](const std::vector<float>& some) {
+    all.numbers.insert(all.numbers.end(), some.begin(), some.end());
+  };
+  const auto zeros = [](std::int64_t count) {
+    return std::vector<float>(static_cast<std::size_t>(count));
+  };
+  for (const int side : {4, 6}) {
+    const auto& ends = side == 4 ? loops.winograd_2 : loops.winograd_4;
+    const std::int64_t frequencies = side * side, stride = kTiles * width;
+    const auto kernels = waves(kOutputs * width * 9, 1), pixels = waves(side * side * width, 2);
+    auto panel = zeros(frequencies * width * kPanel);
+    ends.weights(kernels.data(), width, 0, width, kOutputs, kPanel, panel.data(), width * kPanel);
+    keep(panel);
+    auto values = zeros(frequencies * stride);
+    ends.input(pixels.data(), side * width, width, width, values.data(), stride);
+    keep(values);
+    auto sums = zeros(kTiles * kPanel);
+    loops.product(values.data(), width, kTiles - 1, width, panel.data(), kPanel, sums.data());
+    keep(sums);
+    const auto bias = waves(width, 3), residual = waves(3 * 5 * width, 4);
+    for (const float* added : {static_cast<const float*>(nullptr), residual.data()}) {
+      auto image = zeros(3 * 5 * width);
+      ends.output(values.data(), stride, {3, 5, 2, 4}, width, width, bias.data(), added,
+                  image.data());
+      keep(image);
+    }
+  }
+  return all;
+}
+
 void expect_same(const Loops* version) {
   if (!version) GTEST_SKIP() << "not on this processor";
   for (const std::int64_t width : {1, 3, 4, 15, 16, 17, 40, 64}) {
@@ -83,6 +118,9 @@ void expect_same(const Loops* version) {
     const auto ours = run(*version, width), portable = run(*portable_loops(), width);
     expect_close(ours.numbers, portable.numbers);
     expect_close(ours.bytes, portable.bytes);
+    // Sums of many products, most of which cancel.
+    expect_close(run_tiles(*version, width).numbers, run_tiles(*portable_loops(), width).numbers,
+                 1e-4f);
   }
 }
 

@@ -184,6 +184,11 @@ Quantisation quantisation_after(const GroupNormTask& task, const Affine& affine)
 
 }  // namespace
 
+GroupNormScales group_norm_scales(const GroupNormTask& task) {
+  auto affine = solve(task);
+  return {std::move(affine.scale), std::move(affine.shift)};
+}
+
 void group_norm(const GroupNormTask& task, float* out) {
   const auto affine = solve(task);
   const auto channels = task.channels(), runs = (task.pixels + kBlock - 1) / kBlock;
@@ -194,7 +199,7 @@ void group_norm(const GroupNormTask& task, float* out) {
       auto* to = out + (sample * task.pixels + first) * channels;
       over_sources(task, sample, [&](const float* x, std::int64_t width, std::int64_t c) {
         const auto at = sample * channels + c;
-        loops().scale_rows(x + first * width, rows, width, affine.scale.data() + at,
+        loops().scale_rows(x + first * width, width, rows, width, affine.scale.data() + at,
                            affine.shift.data() + at, task.silu, to + c, channels);
       });
     }

@@ -41,15 +41,22 @@ struct TilePlace {
   std::int64_t y, x;
 };
 
-/// The two ends of Winograd's convolution for one tile. `stride` lies between the values of one
-/// frequency and the next.
+/// Winograd's convolution around its products. `stride` lies between the values of one frequency
+/// and the next.
 struct WinogradLoops {
-  /// Pixels from `at` on -> one value per frequency and channel. zeros: [channels].
-  void (*input)(const float* image, const TilePlace& at, std::int64_t channels, const float* zeros,
-                float* out, std::int64_t stride);
-  /// Sums of products -> pixels from `at` on, with the bias; on top of what they hold if `adds`.
+  /// Kernels [outputs, in, 3, 3] -> their inputs `first` to `last - 1` of a panel
+  /// [frequencies, in, width], zero beyond the outputs.
+  void (*weights)(const float* kernels, std::int64_t in, std::int64_t first, std::int64_t last,
+                  std::int64_t outputs, std::int64_t width, float* panel, std::int64_t stride);
+  /// A tile's pixels, whose rows and columns are so far apart -> one value per frequency and
+  /// channel.
+  void (*input)(const float* pixels, std::int64_t row_stride, std::int64_t pixel_stride,
+                std::int64_t channels, float* out, std::int64_t stride);
+  /// Sums of products -> pixels from `at` on, with the bias, on top of those of `residual` unless
+  /// it is null. Pixels of both pictures are `pixel_stride` apart.
   void (*output)(const float* products, std::int64_t stride, const TilePlace& at,
-                 std::int64_t channels, const float* bias, bool adds, float* image);
+                 std::int64_t pixel_stride, std::int64_t channels, const float* bias,
+                 const float* residual, float* image);
 };
 
 /// Inner loops of the kernels for one instruction set; all run on one thread. Rows are contiguous
@@ -59,8 +66,9 @@ struct Loops {
   void (*channel_sums)(const float* x, std::int64_t rows, std::int64_t channels, const float* pivot,
                        const ChannelSums& sums);
   /// out = x * scale + shift per channel, then SiLU if asked. Strides count elements.
-  void (*scale_rows)(const float* x, std::int64_t rows, std::int64_t channels, const float* scale,
-                     const float* shift, bool silu, float* out, std::int64_t out_stride);
+  void (*scale_rows)(const float* x, std::int64_t x_stride, std::int64_t rows,
+                     std::int64_t channels, const float* scale, const float* shift, bool silu,
+                     float* out, std::int64_t out_stride);
   void (*scale_rows_to_bytes)(const float* x, std::int64_t rows, std::int64_t channels,
                               const float* scale, const float* shift, bool silu, ByteScale bytes,
                               std::uint8_t* out, std::int64_t out_stride);
@@ -77,6 +85,9 @@ struct Loops {
                  std::int64_t out_stride);
   Range (*range)(const float* x, std::int64_t count);
   void (*to_bytes)(const float* x, std::int64_t count, ByteScale bytes, std::uint8_t* out);
+  /// c [rows, width] = a [rows, inner] b [inner, width], where width is a multiple of 16.
+  void (*product)(const float* a, std::int64_t a_stride, std::int64_t rows, std::int64_t inner,
+                  const float* b, std::int64_t width, float* c);
   WinogradLoops winograd_2;  ///< tiles of 2 x 2 pixels, 16 frequencies
   WinogradLoops winograd_4;  ///< tiles of 4 x 4 pixels, 36 frequencies
 };

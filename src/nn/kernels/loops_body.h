@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "nn/kernels/loops.h"
+#include "nn/kernels/product_body.h"
 #include "nn/kernels/vector.h"
 #include "nn/kernels/winograd_body.h"
 
@@ -81,11 +82,12 @@ void scale_row(const float* x, std::int64_t channels, const float* scale, const 
   });
 }
 
-void scale_rows(const float* x, std::int64_t rows, std::int64_t channels, const float* scale,
-                const float* shift, bool silu, float* out, std::int64_t out_stride) {
+void scale_rows(const float* x, std::int64_t x_stride, std::int64_t rows, std::int64_t channels,
+                const float* scale, const float* shift, bool silu, float* out,
+                std::int64_t out_stride) {
   const auto row = silu ? scale_row<true> : scale_row<false>;
   for (std::int64_t i = 0; i < rows; ++i)
-    row(x + i * channels, channels, scale, shift, out + i * out_stride);
+    row(x + i * x_stride, channels, scale, shift, out + i * out_stride);
 }
 
 template <bool kSilu>
@@ -194,8 +196,9 @@ constexpr Loops kBody = {
     geglu,
     range_of,
     row_to_bytes,
-    {winograd_input<2>, winograd_output<2>},
-    {winograd_input<4>, winograd_output<4>},
+    product,
+    {winograd_weights<2>, winograd_input<2>, winograd_output<2>},
+    {winograd_weights<4>, winograd_input<4>, winograd_output<4>},
 };
 
 }  // namespace

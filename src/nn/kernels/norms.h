@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
+#include "nn/kernels/picture_input.h"
 #include "nn/kernels/quantisation.h"
 
 namespace sumi {
@@ -10,13 +12,9 @@ namespace sumi {
 /// GroupNorm (Wu & He 2018) over channels-last pictures, with what stands around it in a residual
 /// block. All arrays are float32.
 struct GroupNormTask {
-  /// Pictures [batch, pixels, channels]. A second source with channels > 0 stands behind the first
-  /// along the channels, as if both had been concatenated.
-  struct Source {
-    const float* data = nullptr;
-    std::int64_t channels = 0;
-  };
-  std::array<Source, 2> sources;
+  /// Of `pixels` pixels. A second source with channels > 0 stands behind the first along the
+  /// channels, as if both had been concatenated.
+  std::array<PictureSource, 2> sources;
   std::int64_t batch = 1;
   std::int64_t pixels = 1;
   /// [batch, channels of both sources], added to every pixel before the statistics (the time
@@ -33,6 +31,13 @@ struct GroupNormTask {
 
   std::int64_t channels() const { return sources[0].channels + sources[1].channels; }
 };
+
+/// What the norm does before its SiLU, x * scale + shift for every channel of every sample, for a
+/// convolution that applies it as it reads (PictureInput). [batch, channels] each.
+struct GroupNormScales {
+  std::vector<float> scale, shift;
+};
+GroupNormScales group_norm_scales(const GroupNormTask& task);
 
 /// Reads the sources twice and writes `out` [batch, pixels, channels] once; `out` may be the single
 /// source itself.

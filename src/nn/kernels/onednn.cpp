@@ -6,20 +6,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
-#include <new>
+
+#include "nn/kernels/aligned_memory.h"
 
 namespace sumi {
 namespace {
-
-struct Freed {
-  void operator()(void* block) const { ::operator delete (block, std::align_val_t{64}); }
-};
-
-struct Block {
-  std::unique_ptr<void, Freed> start;
-  std::size_t bytes = 0;
-};
 
 void reorder(dnnl::memory from, dnnl::memory to) {
   execute(dnnl::reorder(from, to), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
@@ -44,13 +35,12 @@ dnnl::memory at_address(const dnnl::memory::desc& desc, const void* address) {
 }
 
 void* scratch(std::size_t bytes) {
-  thread_local Block block;
-  if (block.bytes < bytes) {
+  thread_local AlignedFloats block;
+  if (block.bytes() < bytes) {
     block = {};
-    block.start.reset(::operator new (bytes, std::align_val_t{64}));
-    block.bytes = bytes;
+    block = AlignedFloats((bytes + sizeof(float) - 1) / sizeof(float));
   }
-  return block.start.get();
+  return block.data();
 }
 
 int compute_threads() {

@@ -1,8 +1,11 @@
 #include "nn/kernels/packed_convolution.h"
 
+#include <algorithm>
+#include <memory>
 #include <variant>
 
 #include "nn/kernels/direct_convolution.h"
+#include "nn/kernels/onednn.h"
 #include "nn/kernels/packed_linear.h"
 #include "nn/kernels/winograd.h"
 
@@ -10,6 +13,13 @@ namespace sumi {
 namespace {
 
 using Method = std::variant<DirectConvolution, WinogradConvolution, PackedLinear>;
+
+constexpr int kOnceTile = 4;
+/// Of transformed weights, in scratch memory that every layer shares.
+constexpr std::size_t kOnceBytes = std::size_t{40} << 20;
+/// Transforming the weights costs as much as the products of some 30 tiles: from so many on it does
+/// not show, or is still cheaper than tiles of 2 x 2 with weights that are kept.
+constexpr std::int64_t kManyTiles = 4096, kEnoughTiles = 256;
 
 Method choose(const ConvolutionShape& shape, const float* weight, const float* bias,
               const PackedConvolution::Options& options) {
@@ -36,13 +46,37 @@ PackedConvolution::PackedConvolution(PackedConvolution&&) noexcept = default;
 PackedConvolution& PackedConvolution::operator=(PackedConvolution&&) noexcept = default;
 PackedConvolution::~PackedConvolution() = default;
 
-bool PackedConvolution::run(const float* x, const ImageSize& size, float* out,
-                            const float* residual) {
+bool PackedConvolution::run(const PictureInput& x, float* out, const float* residual) {
+  if (auto* winograd = std::get_if<WinogradConvolution>(&state_->method)) {
+    winograd->run(x, out, residual);
+    return true;
+  }
+  std::unique_ptr<float[]> staged;
+  const float* from = x.sources[0].data;
+  if (!x.plain()) {
+    staged = std::make_unique_for_overwrite<float[]>(
+        static_cast<std::size_t>(x.size.pixels() * x.channels()));
+    stage_all(x, staged.get());
+    from = staged.get();
+  }
   if (auto* linear = std::get_if<PackedLinear>(&state_->method))
-    return linear->run(x, size.pixels(), out, residual);
-  if (auto* winograd = std::get_if<WinogradConvolution>(&state_->method))
-    return winograd->run(x, size, out, residual);
-  return std::get<DirectConvolution>(state_->method).run(x, size, out, residual);
+    return linear->run(from, x.size.pixels(), out, residual);
+  return std::get<DirectConvolution>(state_->method).run(from, x.size, out, residual);
+}
+
+bool PackedConvolution::run_in_place(float* x, std::int64_t pixels) {
+  constexpr std::int64_t kRows = 4096;
+  auto* linear = std::get_if<PackedLinear>(&state_->method);
+  const auto [in, out] = std::pair(shape().in, shape().out);
+  if (!linear || out > in) return false;
+  const auto some = std::make_unique_for_overwrite<float[]>(
+      static_cast<std::size_t>(std::min(kRows, pixels) * out));
+  for (std::int64_t first = 0; first < pixels; first += kRows) {
+    const auto rows = std::min(kRows, pixels - first);
+    if (!linear->run(x + first * in, rows, some.get())) return false;
+    copy_floats(some.get(), rows * out, x + first * out);
+  }
+  return true;
 }
 
 const ConvolutionShape& PackedConvolution::shape() const { return state_->shape; }
@@ -56,6 +90,19 @@ const char* PackedConvolution::method() const {
   if (const auto* winograd = std::get_if<WinogradConvolution>(&state_->method))
     return winograd->tile() == 4 ? "winograd 4" : "winograd 2";
   return "direct";
+}
+
+bool convolves_once(const ConvolutionShape& shape, const ImageSize& size) {
+  if (!WinogradConvolution::serves(shape)) return false;
+  const auto bytes = WinogradConvolution::bytes_for(shape, kOnceTile);
+  const auto tiles = WinogradConvolution::tiles_of(size, kOnceTile);
+  const bool kept = bytes <= PackedConvolution::Options{}.large_tiles;
+  return bytes <= kOnceBytes && tiles >= (kept ? kManyTiles : kEnoughTiles);
+}
+
+void convolve_once(const ConvolutionShape& shape, const float* weight, const float* bias,
+                   const PictureInput& x, float* out, const float* residual) {
+  WinogradConvolution::run_once(shape.in, shape.out, weight, bias, kOnceTile, x, out, residual);
 }
 
 }  // namespace sumi

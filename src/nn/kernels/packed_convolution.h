@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "nn/kernels/convolution_shape.h"
+#include "nn/kernels/picture_input.h"
 
 namespace sumi {
 
@@ -30,11 +30,19 @@ class PackedConvolution {
   PackedConvolution& operator=(PackedConvolution&&) noexcept;
   ~PackedConvolution();
 
-  /// x: pictures of `size` with the channels in last -> out: pictures of shape.output(size), plus
-  /// `residual` of that shape where given, which may be `out` itself. False, with nothing written,
-  /// where this processor has no such convolution: compute it in another way.
+  /// x: pictures with the channels last -> out: pictures of shape.output(x.size), plus `residual`
+  /// of that shape where given, which may be `out` itself. False, with nothing written, where this
+  /// processor has no such convolution: compute it in another way. Winograd's way reads x as it is;
+  /// the others write it down first unless it is plain.
+  [[nodiscard]] bool run(const PictureInput& x, float* out, const float* residual = nullptr);
   [[nodiscard]] bool run(const float* x, const ImageSize& size, float* out,
-                         const float* residual = nullptr);
+                         const float* residual = nullptr) {
+    return run(PictureInput{.sources = {{{x, shape().in}, {}}}, .size = size}, out, residual);
+  }
+
+  /// A 1 x 1 convolution with out <= in over x: [pixels, in], whose memory takes the result
+  /// [pixels, out] from its start on. False, with nothing written, for any other.
+  [[nodiscard]] bool run_in_place(float* x, std::int64_t pixels);
 
   const ConvolutionShape& shape() const;
   /// Memory the weights take.
@@ -46,5 +54,14 @@ class PackedConvolution {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Whether pictures of that size are so large that laying the weights out anew at every call costs
+/// next to nothing, or so much less than not doing so that it pays: then nothing needs to be kept.
+bool convolves_once(const ConvolutionShape& shape, const ImageSize& size);
+
+/// PackedConvolution for one call, where convolves_once(shape, x.size). weight: [out, in, 3, 3];
+/// bias: [out] or null.
+void convolve_once(const ConvolutionShape& shape, const float* weight, const float* bias,
+                   const PictureInput& x, float* out, const float* residual = nullptr);
 
 }  // namespace sumi

@@ -59,27 +59,67 @@ struct Axis<4> {
   }
 };
 
-/// The pixels a tile covers, by row; those outside of the picture are null.
-template <int kSide, class Pixel>
-void find_pixels(Pixel* image, const TilePlace& at, std::int64_t channels, Pixel* outside,
-                 Pixel** pixels) {
-  for (int i = 0; i < kSide; ++i)
-    for (int j = 0; j < kSide; ++j) {
-      const auto y = at.y + i, x = at.x + j;
-      const bool inside = y >= 0 && y < at.height && x >= 0 && x < at.width;
-      pixels[i * kSide + j] = inside ? image + (y * at.width + x) * channels : outside;
+/// Where one axis of a kernel is evaluated: a row for each point, in the order of Axis.
+template <int kTile>
+struct KernelAxis {
+  float rows[kTile + 2][3];
+
+  constexpr KernelAxis() : rows{} {
+    double points[kTile + 1] = {0, 1, -1};
+    if (kTile == 4)
+      for (int i = 0; i < kTile; ++i)
+        points[i + 1] = i % 2 == 0 ? kWinogradPoints[i / 2] : -kWinogradPoints[i / 2];
+    for (int i = 0; i <= kTile; ++i) {
+      double others = 1;
+      for (int j = 0; j <= kTile; ++j)
+        if (j != i) others *= points[i] - points[j];
+      rows[i][0] = static_cast<float>(1 / others);
+      rows[i][1] = static_cast<float>(points[i] / others);
+      rows[i][2] = static_cast<float>(points[i] * points[i] / others);
+    }
+    rows[kTile + 1][2] = 1;
+  }
+};
+
+/// One input's 3 x 3 kernels of kLanes outputs from `kernels` on, of which `count` exist.
+inline void load_kernels(const float* kernels, std::int64_t in, std::int64_t count, Floats* taps) {
+  float lanes[9 * kLanes];
+  for (std::int64_t lane = 0; lane < kLanes; ++lane)
+    for (int k = 0; k < 9; ++k)
+      lanes[k * kLanes + lane] = lane < count ? kernels[lane * in * 9 + k] : 0;
+  for (int k = 0; k < 9; ++k) taps[k] = load(lanes + k * kLanes);
+}
+
+template <int kTile>
+void winograd_weights(const float* kernels, std::int64_t in, std::int64_t first, std::int64_t last,
+                      std::int64_t outputs, std::int64_t width, float* panel, std::int64_t stride) {
+  constexpr int kSide = kTile + 2;
+  constexpr KernelAxis<kTile> axis;
+  for (std::int64_t o = 0; o < width; o += kLanes)
+    for (auto i = first; i < last; ++i) {
+      Floats taps[9], half[kSide * 3];
+      load_kernels(kernels + (o * in + i) * 9, in, outputs - o, taps);
+      for (int u = 0; u < kSide; ++u)
+        for (int k = 0; k < 3; ++k)
+          half[u * 3 + k] = axis.rows[u][0] * taps[k] + axis.rows[u][1] * taps[3 + k] +
+                            axis.rows[u][2] * taps[6 + k];
+      for (int u = 0; u < kSide; ++u)
+        for (int v = 0; v < kSide; ++v)
+          store(panel + (u * kSide + v) * stride + i * width + o,
+                axis.rows[v][0] * half[u * 3] + axis.rows[v][1] * half[u * 3 + 1] +
+                    axis.rows[v][2] * half[u * 3 + 2]);
     }
 }
 
 template <int kTile>
-void winograd_input(const float* image, const TilePlace& at, std::int64_t channels,
-                    const float* zeros, float* out, std::int64_t stride) {
+void winograd_input(const float* pixels, std::int64_t row_stride, std::int64_t pixel_stride,
+                    std::int64_t channels, float* out, std::int64_t stride) {
   constexpr int kSide = kTile + 2;
-  const float* pixels[kSide * kSide];
-  find_pixels<kSide>(image, at, channels, zeros, pixels);
   over_channels(channels, [&](std::int64_t c, std::int64_t count) {
     Floats d[kSide * kSide], v[kSide * kSide];
-    for (int i = 0; i < kSide * kSide; ++i) d[i] = load(pixels[i] + c, count);
+    for (int i = 0; i < kSide; ++i)
+      for (int j = 0; j < kSide; ++j)
+        d[i * kSide + j] = load(pixels + i * row_stride + j * pixel_stride + c, count);
     for (int i = 0; i < kSide; ++i) Axis<kTile>::input(d + i, kSide, v + i);
     for (int i = 0; i < kSide; ++i) Axis<kTile>::input(v + i * kSide, 1, d + i * kSide);
     for (int i = 0; i < kSide * kSide; ++i) store(out + i * stride + c, d[i], count);
@@ -88,21 +128,24 @@ void winograd_input(const float* image, const TilePlace& at, std::int64_t channe
 
 template <int kTile>
 void winograd_output(const float* products, std::int64_t stride, const TilePlace& at,
-                     std::int64_t channels, const float* bias, bool adds, float* image) {
+                     std::int64_t pixel_stride, std::int64_t channels, const float* bias,
+                     const float* residual, float* image) {
   constexpr int kSide = kTile + 2;
-  float* pixels[kTile * kTile];
-  find_pixels<kTile, float>(image, at, channels, nullptr, pixels);
+  const auto rows = at.height - at.y < kTile ? at.height - at.y : kTile;
+  const auto columns = at.width - at.x < kTile ? at.width - at.x : kTile;
+  const auto start = (at.y * at.width + at.x) * pixel_stride;
   over_channels(channels, [&](std::int64_t c, std::int64_t count) {
     Floats m[kSide * kSide], half[kTile * kSide], y[kTile * kTile];
     for (int i = 0; i < kSide * kSide; ++i) m[i] = load(products + i * stride + c, count);
     for (int i = 0; i < kSide; ++i) Axis<kTile>::output(m + i, kSide, half + i, kSide);
     for (int i = 0; i < kTile; ++i) Axis<kTile>::output(half + i * kSide, 1, y + i * kTile, 1);
     const Floats offset = load(bias + c, count);
-    for (int i = 0; i < kTile * kTile; ++i) {
-      if (!pixels[i]) continue;
-      const Floats sum = y[i] + offset;
-      store(pixels[i] + c, adds ? sum + load(pixels[i] + c, count) : sum, count);
-    }
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < columns; ++j) {
+        const auto pixel = start + (i * at.width + j) * pixel_stride + c;
+        const Floats sum = y[i * kTile + j] + offset;
+        store(image + pixel, residual ? sum + load(residual + pixel, count) : sum, count);
+      }
   });
 }
 
