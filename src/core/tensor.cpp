@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "core/error.h"
+#include "core/tensor_memory.h"
 
 namespace sumi {
 
@@ -38,6 +39,7 @@ void set_blas_threads(int threads) {
 torch::Device start_torch(const Runtime& runtime) {
   const int threads = runtime.threads > 0 ? runtime.threads : available_cores();
   keep_freed_memory();
+  use_tensor_arena();
   at::set_num_threads(threads);
   set_blas_threads(threads);
   torch::Device device(torch::kCPU);

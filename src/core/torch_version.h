@@ -2,8 +2,10 @@
 
 // The one file that holds what differs between LibTorch 1.13 and 2.x.
 
+#include <c10/core/Allocator.h>
 #include <torch/version.h>
 
+#include <cstring>
 #include <stdexcept>
 
 #include "core/tensor.h"
@@ -24,5 +26,19 @@ inline Tensor fused_attention([[maybe_unused]] const Tensor& q, [[maybe_unused]]
   throw std::logic_error("this LibTorch has no fused attention");
 #endif
 }
+
+/// An allocator of tensors. LibTorch 1.13 asks by a constant function, 2.x by one that is not, and
+/// also wants to be told how to copy: of each pair one overrides and the other is not called.
+class TensorAllocator : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(std::size_t bytes) const { return take(bytes); }
+  c10::DataPtr allocate(std::size_t bytes) { return take(bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const {
+    std::memcpy(to, from, bytes);
+  }
+
+ protected:
+  virtual c10::DataPtr take(std::size_t bytes) const = 0;
+};
 
 }  // namespace sumi

@@ -7,6 +7,11 @@ namespace sumi {
 /// Whether gradients are off, so that a tensor nobody else reads may be overwritten.
 inline bool may_overwrite() { return !torch::GradMode::is_enabled(); }
 
+/// Whether nobody but the holder of `x` reads its memory, gradients included.
+inline bool may_be_overwritten(const Tensor& x) {
+  return x.defined() && may_overwrite() && x.use_count() == 1 && x.storage().use_count() == 1;
+}
+
 /// x * sigmoid(x). `x` is given away: without gradients the result reuses its memory.
 inline Tensor apply_silu(Tensor x) { return may_overwrite() ? at::silu_(x) : at::silu(x); }
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "core/stored_bytes.h"
 #include "nn/in_place.h"
-#include "nn/kernels/norms.h"
 #include "nn/trace.h"
 
 namespace sumi {
@@ -22,6 +22,10 @@ const Tensor& value_or_none(const std::shared_ptr<Parameter>& slot) {
 
 /// A weight as `x` needs it; one that was bound as stored is converted once and for all.
 const Tensor& value_like(Parameter& slot, const Tensor& x) {
+  if (slot.scale.defined()) {
+    slot.value = multiplied_out(slot.value, slot.scale);
+    slot.scale = Tensor();
+  }
   if (slot.laid_out && slot.value.scalar_type() != x.scalar_type() && !slot.value.requires_grad())
     slot.value = slot.value.to(x.scalar_type());
   return slot.value;
@@ -35,22 +39,16 @@ std::function<void()> letting_go(const std::shared_ptr<Prepared>& prepared) {
   };
 }
 
-Tensor plus(Tensor x, const Tensor& residual) {
-  return residual.defined() ? add_to(std::move(x), residual) : x;
+template <class Prepared>
+std::function<std::uint64_t()> telling_bytes(const std::shared_ptr<Prepared>& prepared) {
+  return [layer = std::weak_ptr<Prepared>(prepared)] {
+    const auto alive = layer.lock();
+    return alive ? alive->layout_bytes() : 0;
+  };
 }
 
-/// A GroupNorm over samples `first` to `first + count - 1` of x, channels last.
-GroupNormTask group_norm_task(const Tensor& x, std::int64_t first, std::int64_t count,
-                              const Tensor& shift, const Tensor& weight, const Tensor& bias) {
-  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
-  GroupNormTask task;
-  task.sources[0] = {x.data_ptr<float>() + first * pixels * channels, channels};
-  task.batch = count;
-  task.pixels = pixels;
-  task.shift = shift.defined() ? shift.data_ptr<float>() + first * channels : nullptr;
-  task.weight = weight.data_ptr<float>();
-  task.bias = bias.data_ptr<float>();
-  return task;
+Tensor plus(Tensor x, const Tensor& residual) {
+  return residual.defined() ? add_to(std::move(x), residual) : x;
 }
 
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
@@ -66,6 +64,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, Options options) {
   if (options.bias) bias_ = parameter("bias", {out}, init);
   prepared_ = std::make_shared<PreparedLinear>(weight_, bias_);
   weight_->let_go = letting_go(prepared_);
+  weight_->layout_bytes = telling_bytes(prepared_);
 }
 
 Linear Linear::start_at_zero() && {
@@ -99,6 +98,7 @@ Conv2d::Conv2d(std::int64_t in, std::int64_t out, Options options) : options_(op
       ConvolutionShape{in, out, options.kernel, options.stride, {pad, pad, pad, pad}}, weight_,
       bias_);
   weight_->let_go = letting_go(prepared_);
+  weight_->layout_bytes = telling_bytes(prepared_);
 }
 
 Conv2d Conv2d::start_at_zero() && {
@@ -107,12 +107,19 @@ Conv2d Conv2d::start_at_zero() && {
   return *this;
 }
 
-Tensor Conv2d::forward(const Activations& x, const Tensor& residual) const {
+Tensor Conv2d::forward(const Activations& x, Tensor residual) const {
   if (x.bytes.defined() || kernels_take(x.values))
-    if (Tensor out = prepared_->run(x, residual); out.defined()) return out;
+    if (Tensor out = prepared_->run(x, std::move(residual)); out.defined()) return out;
   return plus(at::conv2d(x.values, value_like(*weight_, x.values), value_or_none(bias_),
                          options_.stride, options_.padding),
               residual);
+}
+
+Tensor Conv2d::forward_in_place(Tensor x) const {
+  constexpr std::size_t kLarge = std::size_t{64} << 20;
+  if (kernels_take(x) && x.nbytes() >= kLarge && x.is_contiguous(at::MemoryFormat::ChannelsLast))
+    if (Tensor out = prepared_->run_in_place(x); out.defined()) return out;
+  return forward(x);
 }
 
 GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon)
@@ -132,15 +139,32 @@ Tensor GroupNorm::forward_silu(const Tensor& x, const Tensor& shift) const {
   return apply_silu(at::group_norm(shifted, groups_, weight_->value, bias_->value, epsilon_));
 }
 
+/// Over samples `first` to `first + count - 1` of x, channels last; shift is contiguous.
+GroupNormTask GroupNorm::task(const Tensor& x, std::int64_t first, std::int64_t count,
+                              const Tensor& shift, bool silu) const {
+  const auto channels = x.size(1), pixels = x.size(2) * x.size(3);
+  return {.sources = {{{x.data_ptr<float>() + first * pixels * channels, channels}, {}}},
+          .batch = count,
+          .pixels = pixels,
+          .shift = shift.defined() ? shift.data_ptr<float>() + first * channels : nullptr,
+          .weight = weight_->value.data_ptr<float>(),
+          .bias = bias_->value.data_ptr<float>(),
+          .groups = groups_,
+          .epsilon = epsilon_,
+          .silu = silu};
+}
+
+GroupNormScales GroupNorm::scales(const Tensor& x, const Tensor& shift) const {
+  const TracedCall traced(LayerCall::Kind::norm);
+  const Tensor moved = shift.defined() ? shift.contiguous() : shift;
+  return group_norm_scales(task(x, 0, x.size(0), moved, true));
+}
+
 Tensor GroupNorm::by_kernel(const Tensor& x, const Tensor& shift, bool silu) const {
   const TracedCall traced(LayerCall::Kind::norm);
   const Tensor from = channels_last(x), moved = shift.defined() ? shift.contiguous() : shift;
   Tensor out = at::empty_like(from);
-  auto task = group_norm_task(from, 0, from.size(0), moved, weight_->value, bias_->value);
-  task.groups = groups_;
-  task.epsilon = epsilon_;
-  task.silu = silu;
-  group_norm(task, out.data_ptr<float>());
+  group_norm(task(from, 0, from.size(0), moved, silu), out.data_ptr<float>());
   return out;
 }
 
@@ -153,14 +177,10 @@ Activations GroupNorm::to_bytes(const Tensor& x, const Tensor& shift, bool silu,
       {samples, border.top + height + border.bottom, border.left + width + border.right, channels},
       torch::kByte);
   std::vector<Quantisation> scales;
-  for (std::int64_t i = 0; i < samples; ++i) {
-    auto task = group_norm_task(from, i, 1, moved, weight_->value, bias_->value);
-    task.groups = groups_;
-    task.epsilon = epsilon_;
-    task.silu = silu;
+  for (std::int64_t i = 0; i < samples; ++i)
     scales.push_back(group_norm_to_bytes(
-        task, {bytes[i].data_ptr<std::uint8_t>(), 1, height, width, channels, border}));
-  }
+        task(from, i, 1, moved, silu),
+        {bytes[i].data_ptr<std::uint8_t>(), 1, height, width, channels, border}));
   return {std::move(bytes), std::move(scales), border};
 }
 
@@ -197,8 +217,13 @@ Activations LayerNorm::to_bytes(const Tensor& x) const {
 }
 
 Embedding::Embedding(std::int64_t rows, std::int64_t width, double deviation)
-    : weight_(parameter("weight", {rows, width}, Init::normal(deviation))) {}
+    : weight_(parameter("weight", {rows, width}, Init::normal(deviation))) {
+  weight_->laid_out = true;
+}
 
-Tensor Embedding::forward(const Tensor& ids) const { return at::embedding(weight_->value, ids); }
+Tensor Embedding::forward(const Tensor& ids) const {
+  const Tensor rows = at::embedding(weight_->value, ids);
+  return weight_->as_stored ? rows.to(torch::kFloat) : rows;
+}
 
 }  // namespace sumi

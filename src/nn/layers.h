@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "nn/activations.h"
+#include "nn/kernels/norms.h"
 #include "nn/module.h"
 #include "nn/prepared.h"
 
@@ -46,9 +47,18 @@ class Conv2d : public Module {
   Conv2d(std::int64_t in, std::int64_t out, Options options);
 
   Conv2d start_at_zero() &&;
-  /// Plus `residual` of the result's shape, where defined.
-  Tensor forward(const Activations& x, const Tensor& residual = {}) const;
+  /// Plus `residual` of the result's shape, where defined. It is given away: moved here, it becomes
+  /// the result where nobody else reads it.
+  Tensor forward(const Activations& x, Tensor residual = {}) const;
+  /// The same of pictures that the kernel changes as it reads them, where takes_numbers().
+  /// Undefined, with the residual as it was, where this processor has no such kernel.
+  Tensor forward(const PictureInput& x, Tensor&& residual) const {
+    return prepared_->run(x, std::move(residual));
+  }
+  /// forward(x) of pictures that are given away, in their memory where that saves much of it.
+  Tensor forward_in_place(Tensor x) const;
   bool takes_bytes() const { return prepared_->takes_bytes(); }
+  bool takes_numbers() const { return prepared_->takes_numbers(); }
   Border padding() const { return prepared_->shape().padding; }
 
  private:
@@ -64,10 +74,15 @@ class GroupNorm : public Module {
   Tensor forward(const Tensor& x) const;
   /// silu(norm(x + shift)); shift [N, channels] may be undefined. x: [N, channels, H, W].
   Tensor forward_silu(const Tensor& x, const Tensor& shift = {}) const;
+  /// What forward_silu does before its SiLU, for a kernel that does it as it reads x, the channels
+  /// last. Only where kernels_take(x).
+  GroupNormScales scales(const Tensor& x, const Tensor& shift) const;
   /// The same, or without SiLU, as bytes with a border. Only where kernels_take(x).
   Activations to_bytes(const Tensor& x, const Tensor& shift, bool silu, const Border& border) const;
 
  private:
+  GroupNormTask task(const Tensor& x, std::int64_t first, std::int64_t count, const Tensor& shift,
+                     bool silu) const;
   Tensor by_kernel(const Tensor& x, const Tensor& shift, bool silu) const;
 
   std::shared_ptr<Parameter> weight_, bias_;

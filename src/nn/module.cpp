@@ -6,10 +6,11 @@
 #include <fmt/ranges.h>
 
 #include <atomic>
-#include <cstring>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/stored_bytes.h"
 
 namespace sumi {
 namespace {
@@ -124,48 +125,95 @@ bool all_finite(const Tensor& tensor) {
   return !found;
 }
 
-void bind_weights(Module& module, const StateDict& state, const std::string& where,
-                  torch::ScalarType dtype, torch::Device device, Storage storage) {
-  const auto slots = module.slots();
+namespace {
+
+/// What does not fit between a module and the tensors it is given.
+struct Misfits {
   std::vector<std::string> missing, unexpected, misshaped;
-  std::map<std::string, bool> known;
-  for (const auto& name : module.tolerated()) known[name] = true;
-  for (const auto& [path, slot] : slots) {
-    known[path] = true;
-    const auto found = state.find(path);
-    if (found == state.end()) {
-      missing.push_back(path);
-    } else if (without_trailing_ones(found->second.sizes()) != without_trailing_ones(slot->shape)) {
-      misshaped.push_back(fmt::format("{} is {} instead of {}", path,
-                                      shape_text(found->second.sizes()), shape_text(slot->shape)));
-    }
-  }
-  for (const auto& [path, tensor] : state)
-    if (!known.count(path)) unexpected.push_back(path);
-  if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
+
+  void throw_if_any(const std::string& where) const {
+    if (missing.empty() && unexpected.empty() && misshaped.empty()) return;
     std::string text = fmt::format("{}: the weights do not fit the model", where);
     if (!missing.empty()) text += fmt::format("; missing: {}", listed(missing));
     if (!unexpected.empty()) text += fmt::format("; unexpected: {}", listed(unexpected));
     if (!misshaped.empty()) text += fmt::format("; of another shape: {}", listed(misshaped));
     throw Error(text, "the file belongs to another model or is incomplete");
   }
-  for (const auto& [path, slot] : slots) {
+};
+
+void compare_shape(const std::string& path, const Tensor& found, at::IntArrayRef wanted,
+                   Misfits& misfits) {
+  if (without_trailing_ones(found.sizes()) == without_trailing_ones(wanted)) return;
+  misfits.misshaped.push_back(
+      fmt::format("{} is {} instead of {}", path, shape_text(found.sizes()), shape_text(wanted)));
+}
+
+void compare(const Module& module, const StateDict& state, const std::string& where) {
+  Misfits misfits;
+  std::set<std::string> known;
+  for (const auto& name : module.tolerated()) known.insert(name);
+  const auto find = [&](const std::string& name) -> const Tensor* {
+    known.insert(name);
+    const auto found = state.find(name);
+    if (found == state.end()) misfits.missing.push_back(name);
+    return found == state.end() ? nullptr : &found->second;
+  };
+  for (const auto& [path, slot] : module.slots()) {
+    const Tensor* value = find(path);
+    if (!value) continue;
+    compare_shape(path, *value, slot->shape, misfits);
+    if (value->scalar_type() == torch::kChar) find(scale_name(path));
+  }
+  for (const auto& [path, tensor] : state)
+    if (!known.contains(path)) misfits.unexpected.push_back(path);
+  misfits.throw_if_any(where);
+}
+
+[[noreturn]] void refuse_numbers(const std::string& where, const std::string& name,
+                                 const char* what) {
+  throw Error(fmt::format("{}: {} holds {}", where, name, what),
+              "the file is damaged, or its numbers do not fit its number format; get it again");
+}
+
+/// A floating tensor for a slot, checked for NaN.
+Tensor bound(Tensor tensor, const Parameter& slot, bool kept) {
+  tensor = tensor.contiguous().view(slot.shape);
+  const bool finite = all_finite(tensor);
+  if (kept) release_mapped_pages(tensor.data_ptr(), tensor.nbytes());
+  return finite ? tensor : Tensor();
+}
+
+}  // namespace
+
+void bind_weights(Module& module, const StateDict& state, const std::string& where,
+                  torch::ScalarType dtype, torch::Device device, Storage storage) {
+  compare(module, state, where);
+  for (const auto& [path, slot] : module.slots()) {
     auto tensor = state.at(path).detach();
-    const bool kept = storage == Storage::as_stored && slot->laid_out && device.is_cpu() &&
-                      tensor.is_floating_point() && tensor.element_size() <= 4;
-    tensor = (kept ? tensor : tensor.to(device, dtype)).contiguous().view(slot->shape);
-    const bool finite = all_finite(tensor);
-    if (kept) release_mapped_pages(tensor.data_ptr(), tensor.nbytes());
-    if (!finite)
-      throw Error(fmt::format("{}: {} holds NaN or infinite weights", where, path),
-                  "the file is damaged, or its numbers do not fit its number format; get it again");
-    slot->value = std::move(tensor);
+    const bool may_stay = storage == Storage::as_stored && slot->laid_out && device.is_cpu();
+    slot->scale = Tensor();
+    if (tensor.scalar_type() == torch::kChar) {
+      const Tensor scale = checked_scale(state.at(scale_name(path)), tensor, path, where);
+      slot->as_stored = may_stay && slot->let_go;
+      if (slot->as_stored) slot->scale = scale;
+      slot->value = slot->as_stored
+                        ? tensor.contiguous().view(slot->shape)
+                        : multiplied_out(tensor.view(slot->shape), scale).to(device, dtype);
+      continue;
+    }
+    slot->as_stored = may_stay && tensor.is_floating_point() && tensor.element_size() <= 4;
+    slot->value =
+        bound(slot->as_stored ? tensor : tensor.to(device, dtype), *slot, slot->as_stored);
+    if (!slot->value.defined()) refuse_numbers(where, path, "NaN or infinite weights");
   }
 }
 
 StateDict state_of(const Module& module) {
   StateDict state;
-  for (const auto& [path, tensor] : module.parameters()) state.emplace(path, *tensor);
+  for (const auto& [path, slot] : module.slots()) {
+    state.emplace(path, slot->value);
+    if (slot->scale.defined()) state.emplace(scale_name(path), slot->scale);
+  }
   return state;
 }
 
@@ -197,6 +245,13 @@ void set_precision(Module& module, Precision precision) {
 void release_layouts(const Module& module) {
   for (const auto& [path, slot] : module.slots())
     if (slot->let_go) slot->let_go();
+}
+
+std::uint64_t layout_bytes(const Module& module) {
+  std::uint64_t bytes = 0;
+  for (const auto& [path, slot] : module.slots())
+    if (slot->layout_bytes) bytes += slot->layout_bytes();
+  return bytes;
 }
 
 void set_requires_grad(Module& module, bool trainable) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,12 +34,19 @@ struct Parameter {
   Tensor value;
   std::vector<std::int64_t> shape;
   Init init;
-  /// Its layer lays it out for the processor by itself, from any floating type.
+  /// Its layer lays it out for the processor by itself (or looks rows up in it), from any floating
+  /// type.
   bool laid_out = false;
+  /// The value has the type that it has in its file, whatever the module computes in.
+  bool as_stored = false;
+  /// Where the value is bytes: their scales, float [shape[0]]; weight = scale * value.
+  Tensor scale = {};
   /// Wanted of such a layer; int8 where it is accurate enough (nn/prepared.h).
   Precision precision = Precision::fp32;
   /// Gives that layout up; it is made again at the next use.
   std::function<void()> let_go = {};
+  /// Memory that layout takes, or would take if it was made now.
+  std::function<std::uint64_t()> layout_bytes = {};
   /// What was measured of its layer in int8, in dB; 0 before that.
   double int8_snr_db = 0;
 };
@@ -79,7 +87,9 @@ class Module {
 /// Error that names its tensor. Trailing axes of length one do not count as a difference of shape
 /// ([C, C] and [C, C, 1, 1]). Tensors that already have the dtype and device are shared, not
 /// copied. `storage`: with `as_stored`, matrices and kernels on the CPU keep the type they have in
-/// the file (and stay in its mapping); their layers lay them out at the first use.
+/// the file (and stay in its mapping); their layers lay them out at the first use. A weight may be
+/// signed bytes if `NAME_scale`, float [out] and positive, stands beside it: it stays so where its
+/// layer takes bytes and is multiplied out otherwise.
 enum class Storage { converted, as_stored };
 void bind_weights(Module& module, const StateDict& state, const std::string& where,
                   torch::ScalarType dtype = torch::kFloat, torch::Device device = torch::kCPU,
@@ -92,7 +102,7 @@ void bind(Network& module, Rest&&... rest) {
   bind_weights(module, std::forward<Rest>(rest)...);
 }
 
-/// The parameters by path; the tensors are shared with the module.
+/// The parameters by path, scales of bytes beside them; the tensors are shared with the module.
 StateDict state_of(const Module& module);
 
 /// Draws every parameter anew (CPU generator, one per parameter from the seed and its path, so that
@@ -104,6 +114,9 @@ void set_precision(Module& module, Precision precision);
 
 /// Gives up what the layers have laid out for the processor, for the time a network is not needed.
 void release_layouts(const Module& module);
+
+/// Memory of what the layers have laid out, or will have once they all ran.
+std::uint64_t layout_bytes(const Module& module);
 
 /// Starts or stops training. Parameters that start to need gradients are copied first, so that a
 /// mapped file is never written.

@@ -6,16 +6,21 @@
 
 #include "core/files.h"
 #include "core/processor.h"
+#include "core/stored_bytes.h"
+#include "nn/in_place.h"
+#include "nn/kernels/aligned_memory.h"
 #include "nn/kernels/byte_layers.h"
 #include "nn/kernels/packed_convolution.h"
 #include "nn/kernels/packed_linear.h"
+#include "nn/kernels/winograd.h"
 #include "nn/trace.h"
 
 namespace sumi {
 namespace {
 
-constexpr std::int64_t kMeasuredRows = 256;  // of the first sample
-constexpr std::int64_t kMeasuredSide = 24;   // pixels of the first sample's corner
+constexpr std::int64_t kMeasuredRows = 256;         // of the first sample
+constexpr std::int64_t kMeasuredSide = 24;          // pixels of the first sample's corner
+constexpr std::int64_t kMeasuredWeights = 1 << 21;  // as floats at a time
 
 const float* data_or_null(const Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
 
@@ -27,9 +32,12 @@ Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::Ch
 
 /// An empty picture batch with the channels last in memory.
 Tensor empty_pictures(const ImageSize& size, std::int64_t channels) {
-  return at::empty(
-      {size.batch, channels, size.height, size.width},
-      torch::TensorOptions(torch::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+  constexpr std::size_t kLarge = std::size_t{32} << 20;  // beyond it the allocator maps anew
+  Tensor pictures =
+      at::empty({size.batch, channels, size.height, size.width},
+                torch::TensorOptions(torch::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
+  if (pictures.nbytes() > kLarge) prefer_large_pages(pictures.data_ptr(), pictures.nbytes());
+  return pictures;
 }
 
 void describe(LayerCall* call, const ConvolutionShape& shape, const ImageSize& size, bool bytes) {
@@ -53,6 +61,17 @@ void describe(LayerCall* call, std::int64_t in, std::int64_t out, std::int64_t r
   call->size = {1, 1, rows};
 }
 
+/// What PackedConvolution will take, by the same rule.
+std::uint64_t float_layout_bytes(const ConvolutionShape& shape) {
+  const PackedConvolution::Options most;
+  if (WinogradConvolution::serves(shape))
+    for (const auto& [tile, limit] : {std::pair{4, most.large_tiles}, {2, most.small_tiles}})
+      if (const auto bytes = WinogradConvolution::bytes_for(shape, tile); bytes <= limit)
+        return bytes;
+  return static_cast<std::uint64_t>(shape.in * shape.out * shape.kernel * shape.kernel) *
+         sizeof(float);
+}
+
 /// Of one picture of the bytes.
 ByteImage picture(const Activations& x, std::int64_t sample) {
   const auto height = x.bytes.size(1), width = x.bytes.size(2), channels = x.bytes.size(3);
@@ -70,6 +89,11 @@ ByteImage picture(const Activations& x, std::int64_t sample) {
 bool kernels_take(const Tensor& x) {
   return !torch::GradMode::is_enabled() && x.is_cpu() && x.scalar_type() == torch::kFloat &&
          x.numel() > 0 && processor().avx2;
+}
+
+PictureInput picture_input(const Tensor& x) {
+  return {.sources = {{{x.data_ptr<float>(), x.size(1)}, {}}},
+          .size = {x.size(0), x.size(2), x.size(3)}};
 }
 
 Activations to_bytes(const Tensor& x) {
@@ -116,9 +140,39 @@ void PreparedParameters::release() const {
   release_mapped_pages(weight_->value.data_ptr(), weight_->value.nbytes());
 }
 
-void PreparedParameters::judge(const Tensor& exact, const Tensor& coded) {
-  const double error = (exact - coded).square().sum().item<double>();
-  const double power = exact.square().sum().item<double>();
+Tensor PreparedParameters::channels(std::int64_t first, std::int64_t count) const {
+  const Tensor some = weight_->value.narrow(0, first, count);
+  return stored_as_bytes() ? multiplied_out(some, weight_->scale.narrow(0, first, count))
+                           : some.to(torch::kFloat).contiguous();
+}
+
+ByteWeights PreparedParameters::byte_weights() const {
+  const auto out = size(0), inner = weight_->value.numel() / out;
+  if (stored_as_bytes())
+    return stored_weights(weight_->value.data_ptr<std::int8_t>(), weight_->scale.data_ptr<float>(),
+                          out, inner);
+  Tensor piece;
+  return quantise_weights(
+      [&](std::int64_t first, std::int64_t count) {
+        piece = channels(first, count);
+        return static_cast<const float*>(piece.data_ptr<float>());
+      },
+      out, inner);
+}
+
+void PreparedParameters::judge(const Exact& exact, const Coded& coded) {
+  const auto out = size(0), inner = weight_->value.numel() / out;
+  const auto at_once = std::max<std::int64_t>(kMeasuredWeights / inner, 1);
+  const Tensor bias = bias_value();
+  double error = 0, power = 0;
+  for (std::int64_t first = 0; first < out; first += at_once) {
+    const auto count = std::min(at_once, out - first);
+    const Tensor right =
+        exact(channels(first, count), bias.defined() ? bias.narrow(0, first, count) : bias);
+    error += (right - coded(first, count)).square().sum().item<double>();
+    power += right.square().sum().item<double>();
+  }
+  release();
   weight_->int8_snr_db = error > 0 && power > 0 ? 10 * std::log10(power / error) : 99;
   measured_ = true;
   accurate_ = weight_->int8_snr_db >= kLowestInt8Snr_db;
@@ -131,6 +185,12 @@ PreparedLinear::~PreparedLinear() = default;
 
 void PreparedLinear::let_go() { packed_.reset(), bytes_.reset(); }
 
+std::uint64_t PreparedLinear::layout_bytes() const {
+  if (bytes_) return bytes_->bytes();
+  if (packed_) return packed_->bytes();
+  return static_cast<std::uint64_t>(size(0) * size(1)) * (wants_bytes() ? 1 : sizeof(float));
+}
+
 Tensor PreparedLinear::run(const Activations& x, const Tensor& residual) {
   if (exchanged()) let_go();
   const Tensor added = residual.defined() ? residual.contiguous() : residual;
@@ -139,6 +199,7 @@ Tensor PreparedLinear::run(const Activations& x, const Tensor& residual) {
   packed_.reset();
   if (x.bytes.defined()) return run_bytes(x, added);
   const Tensor out = run_bytes(to_bytes(x.values), added);
+  if (out.defined() && stored_as_bytes()) trust_stored();
   if (measured() || !out.defined()) return out;
   measure(x.values.contiguous(), out, added);
   if (wants_bytes()) return out;
@@ -165,8 +226,8 @@ Tensor PreparedLinear::run_float(const Tensor& x, const Tensor& residual) {
 Tensor PreparedLinear::run_bytes(const Activations& x, const Tensor& residual) {
   const auto in = size(1), out_width = size(0);
   if (!bytes_)
-    lay_out([&](const float* weight, const float* bias) {
-      bytes_ = std::make_unique<ByteLinear>(in, out_width, weight, bias);
+    lay_out_bytes([&](ByteWeights weights, const float* bias) {
+      bytes_ = std::make_unique<ByteLinear>(in, out_width, std::move(weights), bias);
     });
   TracedCall traced(LayerCall::Kind::linear);
   describe(traced.description(), in, out_width, x.bytes.numel() / in, true);
@@ -190,8 +251,11 @@ void PreparedLinear::measure(const Tensor& x, const Tensor& out, const Tensor& r
     const auto rows = t.reshape({-1, t.size(-1)});
     return rows.narrow(0, 0, std::min(rows.size(0), kMeasuredRows));
   };
-  const Tensor exact = at::linear(some(x), weight_value().flatten(1), bias_value());
-  judge(exact, residual.defined() ? some(out) - some(residual) : some(out));
+  const Tensor from = some(x);
+  const Tensor made = residual.defined() ? some(out) - some(residual) : some(out);
+  judge([&](const Tensor& weight,
+            const Tensor& bias) { return at::linear(from, weight.flatten(1), bias); },
+        [&](std::int64_t first, std::int64_t count) { return made.narrow(1, first, count); });
 }
 
 PreparedConvolution::PreparedConvolution(const ConvolutionShape& shape,
@@ -203,39 +267,81 @@ PreparedConvolution::~PreparedConvolution() = default;
 
 void PreparedConvolution::let_go() { packed_.reset(), bytes_.reset(); }
 
-Tensor PreparedConvolution::run(const Activations& x, const Tensor& residual) {
+std::uint64_t PreparedConvolution::layout_bytes() const {
+  if (bytes_) return bytes_->bytes();
+  if (packed_) return packed_->bytes();
+  const auto weights =
+      static_cast<std::uint64_t>(shape_.in * shape_.out * shape_.kernel * shape_.kernel);
+  return wants_bytes() ? weights : float_layout_bytes(shape_);
+}
+
+Tensor PreparedConvolution::run(const Activations& x, Tensor&& residual) {
   if (exchanged()) let_go();
-  const Tensor added = residual.defined() ? channels_last(residual) : residual;
-  if (!wants_bytes()) bytes_.reset();
-  if (!wants_bytes()) return run_float(channels_last(x.values), added);
+  if (!wants_bytes()) {
+    const Tensor values = channels_last(x.values);
+    return run(picture_input(values), std::move(residual));
+  }
   packed_.reset();
+  const Tensor added = residual.defined() ? channels_last(residual) : residual;
   if (x.bytes.defined()) return run_bytes(x, added);
   const Tensor out = run_bytes(picture_to_bytes(x.values, shape_.padding), added);
+  if (out.defined() && stored_as_bytes()) trust_stored();
   if (measured() || !out.defined()) return out;
   measure(x.values, out, added);
   if (wants_bytes()) return out;
-  bytes_.reset();
-  return run_float(channels_last(x.values), added);
+  const Tensor values = channels_last(x.values);
+  return run(picture_input(values), std::move(residual));
 }
 
-Tensor PreparedConvolution::run_float(const Tensor& x, const Tensor& residual) {
-  if (!packed_)
-    lay_out([&](const float* weight, const float* bias) {
-      packed_ = std::make_unique<PackedConvolution>(shape_, weight, bias);
-    });
+Tensor PreparedConvolution::run(const PictureInput& x, Tensor&& residual) {
+  if (exchanged()) let_go();
+  bytes_.reset();
+  if (residual.defined()) residual = channels_last(residual);
+  return run_float(x, std::move(residual));
+}
+
+Tensor PreparedConvolution::run_in_place(const Tensor& x) {
+  if (exchanged()) let_go();
+  const bool smaller = shape_.pointwise() && shape_.out <= shape_.in;
+  if (!smaller || !takes_numbers() || !may_be_overwritten(x)) return {};
+  lay_out_floats();
   const ImageSize size = {x.size(0), x.size(2), x.size(3)};
   TracedCall traced(LayerCall::Kind::convolution);
   describe(traced.description(), shape_, size, false);
-  Tensor out = empty_pictures(shape_.output(size), shape_.out);
-  const bool done =
-      packed_->run(x.data_ptr<float>(), size, out.data_ptr<float>(), data_or_null(residual));
-  return done ? out : Tensor();
+  if (!packed_->run_in_place(x.data_ptr<float>(), size.pixels())) return {};
+  const auto row = size.width * shape_.out;
+  return x.as_strided({size.batch, shape_.out, size.height, size.width},
+                      {size.height * row, 1, row, shape_.out});
+}
+
+void PreparedConvolution::lay_out_floats() {
+  if (packed_) return;
+  lay_out([&](const float* weight, const float* bias) {
+    packed_ = std::make_unique<PackedConvolution>(shape_, weight, bias);
+  });
+}
+
+Tensor PreparedConvolution::run_float(const PictureInput& x, Tensor&& residual) {
+  const bool once = convolves_once(shape_, x.size);
+  if (!once) lay_out_floats();
+  TracedCall traced(LayerCall::Kind::convolution);
+  describe(traced.description(), shape_, x.size, false);
+  Tensor out =
+      may_be_overwritten(residual) ? residual : empty_pictures(shape_.output(x.size), shape_.out);
+  const auto* added = data_or_null(residual);
+  if (once) {
+    lay_out([&](const float* weight, const float* bias) {
+      convolve_once(shape_, weight, bias, x, out.data_ptr<float>(), added);
+    });
+    return out;
+  }
+  return packed_->run(x, out.data_ptr<float>(), added) ? out : Tensor();
 }
 
 Tensor PreparedConvolution::run_bytes(const Activations& x, const Tensor& residual) {
   if (!bytes_)
-    lay_out([&](const float* weight, const float* bias) {
-      bytes_ = std::make_unique<ByteConvolution>(shape_, weight, bias);
+    lay_out_bytes([&](ByteWeights weights, const float* bias) {
+      bytes_ = std::make_unique<ByteConvolution>(shape_, std::move(weights), bias);
     });
   const auto samples = static_cast<std::int64_t>(x.scales.size());
   const ByteImage first = picture(x, 0);
@@ -267,8 +373,10 @@ void PreparedConvolution::measure(const Tensor& x, const Tensor& out, const Tens
   const Tensor padded =
       at::constant_pad_nd(x.narrow(0, 0, 1).narrow(2, 0, height).narrow(3, 0, width),
                           {pad.left, pad.right, pad.top, pad.bottom});
-  const Tensor exact = at::conv2d(padded, weight_value(), bias_value(), shape_.stride);
-  judge(corner(exact), residual.defined() ? corner(out) - corner(residual) : corner(out));
+  const Tensor made = residual.defined() ? corner(out) - corner(residual) : corner(out);
+  judge([&](const Tensor& weight,
+            const Tensor& bias) { return corner(at::conv2d(padded, weight, bias, shape_.stride)); },
+        [&](std::int64_t first, std::int64_t count) { return made.narrow(1, first, count); });
 }
 
 }  // namespace sumi

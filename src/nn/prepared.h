@@ -3,7 +3,8 @@
 #include <memory>
 
 #include "nn/activations.h"
-#include "nn/kernels/convolution_shape.h"
+#include "nn/kernels/byte_weights.h"
+#include "nn/kernels/picture_input.h"
 #include "nn/module.h"
 
 namespace sumi {
@@ -31,6 +32,8 @@ class PreparedParameters {
 
   /// Whether the layer reads bytes from now on.
   bool takes_bytes() const { return wants_bytes() && measured_; }
+  /// Whether it reads float32 and is not about to be measured.
+  bool takes_numbers() const { return !wants_bytes(); }
 
  protected:
   bool wants_bytes() const;
@@ -39,18 +42,36 @@ class PreparedParameters {
   /// Calls make(weight, bias or null) with float32, then lets go of the file's pages.
   template <class Make>
   void lay_out(const Make& make) const {
-    const Tensor weight = weight_->value.to(torch::kFloat), bias = bias_value();
+    const Tensor weight = weight_value(), bias = bias_value();
     make(weight.data_ptr<float>(), bias.defined() ? bias.data_ptr<float>() : nullptr);
     release();
   }
-  Tensor weight_value() const { return weight_->value.to(torch::kFloat); }
-  std::int64_t size(std::size_t axis) const { return weight_->shape[axis]; }
+  /// Calls make(byte weights, bias or null), then lets go of the file's pages. The weights are read
+  /// a few MiB at a time.
+  template <class Make>
+  void lay_out_bytes(const Make& make) const {
+    const Tensor bias = bias_value();
+    make(byte_weights(), bias.defined() ? bias.data_ptr<float>() : nullptr);
+    release();
+  }
+  /// As float32, multiplied out where the file holds bytes.
+  Tensor weight_value() const { return channels(0, size(0)); }
   Tensor bias_value() const { return bias_ ? bias_->value.to(torch::kFloat) : Tensor(); }
-  /// Takes note of the error of int8 and decides.
-  void judge(const Tensor& exact, const Tensor& coded);
+  std::int64_t size(std::size_t axis) const { return weight_->shape[axis]; }
+  /// Takes note of the error of int8 and decides: exact(weight, bias) gives what the layer makes
+  /// with some of its output channels, coded(first, count) what int8 made of the same ones.
+  using Exact = std::function<Tensor(const Tensor& weight, const Tensor& bias)>;
+  using Coded = std::function<Tensor(std::int64_t first, std::int64_t count)>;
+  void judge(const Exact& exact, const Coded& coded);
   bool measured() const { return measured_; }
+  /// Whether the file held bytes, which were measured before they were stored.
+  bool stored_as_bytes() const { return weight_->scale.defined(); }
+  void trust_stored() { measured_ = true; }
 
  private:
+  ByteWeights byte_weights() const;
+  /// Output channels first to first + count - 1 of the weight as float32.
+  Tensor channels(std::int64_t first, std::int64_t count) const;
   void release() const;
 
   std::shared_ptr<Parameter> weight_, bias_;
@@ -68,6 +89,8 @@ class PreparedLinear : public PreparedParameters {
   /// processor has no such product.
   Tensor run(const Activations& x, const Tensor& residual);
   void let_go();
+  /// Memory of the layout, or of the one that would be made now.
+  std::uint64_t layout_bytes() const;
 
  private:
   Tensor run_float(const Tensor& x, const Tensor& residual);
@@ -84,13 +107,21 @@ class PreparedConvolution : public PreparedParameters {
                       std::shared_ptr<Parameter> bias);
   ~PreparedConvolution();
 
-  /// x: [N, in, H, W] -> [N, out, H', W'] with the channels last in memory, plus `residual`.
-  Tensor run(const Activations& x, const Tensor& residual);
+  /// x: [N, in, H, W] -> [N, out, H', W'] with the channels last in memory, plus `residual`, which
+  /// is given away unless the result is undefined: it becomes the result if nobody else reads it.
+  Tensor run(const Activations& x, Tensor&& residual);
+  /// The same of what `x` points to, where takes_numbers().
+  Tensor run(const PictureInput& x, Tensor&& residual);
+  /// A 1 x 1 convolution of pictures that are given away, written over them. Undefined, with x as
+  /// it was, unless nobody else reads them and the result is no larger.
+  Tensor run_in_place(const Tensor& x);
   void let_go();
+  std::uint64_t layout_bytes() const;
   const ConvolutionShape& shape() const { return shape_; }
 
  private:
-  Tensor run_float(const Tensor& x, const Tensor& residual);
+  void lay_out_floats();
+  Tensor run_float(const PictureInput& x, Tensor&& residual);
   Tensor run_bytes(const Activations& x, const Tensor& residual);
   void measure(const Tensor& x, const Tensor& out, const Tensor& residual);
 
@@ -98,6 +129,10 @@ class PreparedConvolution : public PreparedParameters {
   std::unique_ptr<PackedConvolution> packed_;
   std::unique_ptr<ByteConvolution> bytes_;
 };
+
+/// Pictures [N, channels, H, W] with the channels last in memory, as a convolution's kernel reads
+/// them. The tensor must outlive the result.
+PictureInput picture_input(const Tensor& x);
 
 /// The bytes of numbers [N, ..., channels], each sample by its own scale.
 Activations to_bytes(const Tensor& x);

@@ -1,7 +1,7 @@
 #include <optional>
+#include <utility>
 
 #include "nn/kernels/byte_layers.h"
-#include "nn/kernels/byte_weights.h"
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/onednn_version.h"
 
@@ -33,16 +33,16 @@ struct ByteConvolution::State {
   std::vector<float> bias, offset;
   PreparedCache<Key, Prepared> cache;
 
-  State(const ConvolutionShape& s, const float* weight, const float* bias_or_none) : shape(s) {
+  State(const ConvolutionShape& s, ByteWeights bytes, const float* bias_or_none) : shape(s) {
     if (shape.pointwise()) {
-      pointwise.emplace(shape.in, shape.out, weight, bias_or_none);
+      pointwise.emplace(shape.in, shape.out, std::move(bytes), bias_or_none);
       return;
     }
-    quantised = quantise_weights(weight, shape.out, shape.in * shape.kernel * shape.kernel);
+    quantised = std::move(bytes);
     weights.emplace(memory::desc({shape.out, shape.in, shape.kernel, shape.kernel},
                                  memory::data_type::s8, memory::format_tag::oihw),
                     quantised.values.data());
-    quantised.values = {};
+    quantised.values = std::vector<std::int8_t>();  // = {} would keep the memory
     bias.resize(static_cast<std::size_t>(shape.out));
     offset.resize(bias.size());
     if (bias_or_none) bias.assign(bias_or_none, bias_or_none + shape.out);
@@ -92,7 +92,13 @@ struct ByteConvolution::State {
 
 ByteConvolution::ByteConvolution(const ConvolutionShape& shape, const float* weight,
                                  const float* bias)
-    : state_(new State(shape, weight, bias)) {}
+    : ByteConvolution(shape,
+                      quantise_weights(weight, shape.out, shape.in * shape.kernel * shape.kernel),
+                      bias) {}
+
+ByteConvolution::ByteConvolution(const ConvolutionShape& shape, ByteWeights weights,
+                                 const float* bias)
+    : state_(new State(shape, std::move(weights), bias)) {}
 
 ByteConvolution::ByteConvolution(ByteConvolution&&) noexcept = default;
 ByteConvolution& ByteConvolution::operator=(ByteConvolution&&) noexcept = default;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "nn/kernels/byte_weights.h"
 #include "nn/kernels/convolution_shape.h"
 #include "nn/kernels/quantisation.h"
 
@@ -19,6 +20,7 @@ class ByteLinear {
  public:
   /// weight: [out, in]; bias: [out] or null. Both are read here only.
   ByteLinear(std::int64_t in, std::int64_t out, const float* weight, const float* bias);
+  ByteLinear(std::int64_t in, std::int64_t out, ByteWeights weights, const float* bias);
   ByteLinear(ByteLinear&&) noexcept;
   ByteLinear& operator=(ByteLinear&&) noexcept;
   ~ByteLinear();
@@ -43,6 +45,7 @@ class ByteConvolution {
  public:
   /// weight: [out, in, kernel, kernel]; bias: [out] or null.
   ByteConvolution(const ConvolutionShape& shape, const float* weight, const float* bias);
+  ByteConvolution(const ConvolutionShape& shape, ByteWeights weights, const float* bias);
   ByteConvolution(ByteConvolution&&) noexcept;
   ByteConvolution& operator=(ByteConvolution&&) noexcept;
   ~ByteConvolution();

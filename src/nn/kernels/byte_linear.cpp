@@ -1,6 +1,7 @@
+#include <utility>
+
 #include "core/processor.h"
 #include "nn/kernels/byte_layers.h"
-#include "nn/kernels/byte_weights.h"
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/onednn_version.h"
 
@@ -32,17 +33,16 @@ struct ByteLinear::State {
   std::vector<float> scale, offset;  ///< of the current call
   PreparedCache<Key, Prepared> cache;
 
-  State(std::int64_t width_in, std::int64_t width_out, const float* weight,
-        const float* bias_or_none)
+  State(std::int64_t width_in, std::int64_t width_out, ByteWeights bytes, const float* bias_or_none)
       : in(width_in),
         out(width_out),
-        quantised(quantise_weights(weight, out, in)),
+        quantised(std::move(bytes)),
         weights({{out, in}, memory::data_type::s8, memory::format_tag::ab},
                 quantised.values.data()),
         bias(static_cast<std::size_t>(out)),
         scale(static_cast<std::size_t>(out)),
         offset(static_cast<std::size_t>(out)) {
-    quantised.values = {};
+    quantised.values = std::vector<std::int8_t>();  // = {} would keep the memory
     if (bias_or_none) bias.assign(bias_or_none, bias_or_none + out);
   }
 
@@ -73,7 +73,10 @@ struct ByteLinear::State {
 };
 
 ByteLinear::ByteLinear(std::int64_t in, std::int64_t out, const float* weight, const float* bias)
-    : state_(new State(in, out, weight, bias)) {}
+    : ByteLinear(in, out, quantise_weights(weight, out, in), bias) {}
+
+ByteLinear::ByteLinear(std::int64_t in, std::int64_t out, ByteWeights weights, const float* bias)
+    : state_(new State(in, out, std::move(weights), bias)) {}
 
 ByteLinear::ByteLinear(ByteLinear&&) noexcept = default;
 ByteLinear& ByteLinear::operator=(ByteLinear&&) noexcept = default;

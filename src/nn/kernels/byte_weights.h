@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace sumi {
@@ -15,5 +16,18 @@ struct ByteWeights {
 
 /// weight: [out, inner].
 ByteWeights quantise_weights(const float* weight, std::int64_t out, std::int64_t inner);
+
+/// Gives the floats of channels first to first + count - 1, [count, inner]; valid until the next
+/// call.
+using ReadChannels = std::function<const float*(std::int64_t first, std::int64_t count)>;
+
+/// The same of weights that need not exist as floats all at once: they are read in pieces of a few
+/// MiB, in order.
+ByteWeights quantise_weights(const ReadChannels& read, std::int64_t out, std::int64_t inner);
+
+/// Weights that were quantised before. values: [out, inner]; scale: [out]. Both are copied; what
+/// was lost is no longer known, and snr_db is infinite.
+ByteWeights stored_weights(const std::int8_t* values, const float* scale, std::int64_t out,
+                           std::int64_t inner);
 
 }  // namespace sumi
