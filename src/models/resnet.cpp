@@ -18,8 +18,8 @@ ResnetBlock::ResnetBlock(std::int64_t in, std::int64_t out, std::int64_t groups,
 Tensor ResnetBlock::forward(Tensor x, const Tensor& activated_time) const {
   auto h = convolve_normed(norm1_, conv1_, x);
   const Tensor shift = time_emb_proj_ ? time_emb_proj_->forward(activated_time) : Tensor();
-  if (conv_shortcut_) x = conv_shortcut_->forward(x);
-  return convolve_normed(norm2_, conv2_, h, shift, x);
+  if (conv_shortcut_) x = conv_shortcut_->forward_in_place(std::move(x));
+  return convolve_normed(norm2_, conv2_, h, shift, std::move(x));
 }
 
 }  // namespace sumi

@@ -130,7 +130,7 @@ Tensor UNetUpBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
   }
   // The next skip's size, not twice ours: an odd side was rounded up on the way down.
   for (const auto& up : upsamplers_)
-    x = up.forward(enlarged_for(x, skips.back().size(2), skips.back().size(3), up));
+    x = convolve_enlarged(up, x, skips.back().size(2), skips.back().size(3));
   return x;
 }
 

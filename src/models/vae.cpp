@@ -57,7 +57,7 @@ Tensor VaeLevel::forward(Tensor x) const {
   for (const auto& resnet : resnets_) x = resnet.forward(std::move(x));
   if (change_ == Change::none) return x;
   if (change_ == Change::twice)
-    return resample_->forward(enlarged_for(x, 2 * x.size(2), 2 * x.size(3), *resample_));
+    return convolve_enlarged(*resample_, x, 2 * x.size(2), 2 * x.size(3));
   // Halving pads at the right and the bottom only.
   return resample_->forward(channels_last(at::constant_pad_nd(x, {0, 1, 0, 1})));
 }

@@ -244,17 +244,13 @@ TEST(Quantise, AllZerosStayZero) {
   for (const auto byte : bytes) EXPECT_EQ(byte, q.zero_point);
 }
 
-TEST(Enlarge, TakesTheNearestPixelBothAsFloatsAndAsBytes) {
+TEST(QuantiseEnlarged, TakesTheNearestPixel) {
   struct Case {
     std::int64_t batch, height, width, channels, out_height, out_width;
   };
   for (const auto& c : {Case{1, 1, 1, 1, 2, 2}, Case{2, 3, 5, 17, 6, 10}, Case{3, 4, 3, 8, 7, 5},
                         Case{1, 2, 2, 3, 4, 3}}) {
     const auto x = random_floats(c.batch * c.height * c.width * c.channels, 11);
-    std::vector<float> out(static_cast<std::size_t>(c.batch * c.out_height * c.out_width) *
-                           static_cast<std::size_t>(c.channels));
-    enlarge(x.data(), c.batch, c.height, c.width, c.channels, c.out_height, c.out_width,
-            out.data());
     ByteImage image = {nullptr,     c.batch,    c.out_height,
                        c.out_width, c.channels, {.top = 1, .left = 1, .bottom = 0, .right = 2}};
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(image.size()));
@@ -266,9 +262,7 @@ TEST(Enlarge, TakesTheNearestPixelBothAsFloatsAndAsBytes) {
           for (std::int64_t k = 0; k < c.channels; ++k) {
             const auto y0 = v * c.height / c.out_height, x0 = u * c.width / c.out_width;
             const auto from = ((n * c.height + y0) * c.width + x0) * c.channels + k;
-            const auto to = ((n * c.out_height + v) * c.out_width + u) * c.channels + k;
             const double wanted = x[static_cast<std::size_t>(from)];
-            ASSERT_EQ(out[static_cast<std::size_t>(to)], wanted);
             ASSERT_NEAR(double{q.scale} * (image.pixel(n, v, u)[k] - q.zero_point), wanted,
                         0.502 * q.scale);
           }

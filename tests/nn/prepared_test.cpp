@@ -193,14 +193,14 @@ TEST_F(PreparedInt8, FusedNormsFeedTheSameBytesAsSeparateOnes) {
 
   const auto pictures = at::randn({2, 64, 5, 7});
   auto up = initialised(Conv2d(64, 16));
-  const auto enlarged = up.forward(enlarged_for(pictures, 9, 14, up));
+  const auto enlarged = convolve_enlarged(up, pictures, 9, 14);
   const auto plain = by_libtorch([&] {
     return up.forward(at::upsample_nearest2d(pictures, {9, 14}));
   });
   EXPECT_LT(relative_gap(enlarged, plain), 3e-5);
   set_precision(up, Precision::int8);
   up.forward(pictures);
-  EXPECT_GT(snr_db(plain, up.forward(enlarged_for(pictures, 9, 14, up))), 30);
+  EXPECT_GT(snr_db(plain, convolve_enlarged(up, pictures, 9, 14)), 30);
 }
 
 TEST(Trace, SeesEachProductWithItsOperations) {

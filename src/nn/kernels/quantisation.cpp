@@ -107,18 +107,4 @@ Quantisation quantise_enlarged(const float* x, std::int64_t height, std::int64_t
   return chosen;
 }
 
-void enlarge(const float* x, std::int64_t batch, std::int64_t height, std::int64_t width,
-             std::int64_t channels, std::int64_t out_height, std::int64_t out_width, float* out) {
-  const auto pixel_bytes = static_cast<std::size_t>(channels) * sizeof(float);
-#pragma omp parallel for collapse(2) if (batch * out_height * out_width * channels > kGrain)
-  for (std::int64_t sample = 0; sample < batch; ++sample)
-    for (std::int64_t y = 0; y < out_height; ++y) {
-      const auto* from = x + (sample * height + y * height / out_height) * width * channels;
-      auto* to = out + (sample * out_height + y) * out_width * channels;
-      for (std::int64_t column = 0; column < out_width; ++column)
-        std::memcpy(to + column * channels, from + column * width / out_width * channels,
-                    pixel_bytes);
-    }
-}
-
 }  // namespace sumi

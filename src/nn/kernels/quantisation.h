@@ -58,9 +58,4 @@ Quantisation quantise(const float* x, const ByteImage& out);
 Quantisation quantise_enlarged(const float* x, std::int64_t height, std::int64_t width,
                                const ByteImage& out);
 
-/// The enlargement alone: [batch, height, width, channels] -> [batch, out_height, out_width,
-/// channels].
-void enlarge(const float* x, std::int64_t batch, std::int64_t height, std::int64_t width,
-             std::int64_t channels, std::int64_t out_height, std::int64_t out_width, float* out);
-
 }  // namespace sumi
