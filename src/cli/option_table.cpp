@@ -26,6 +26,8 @@ constexpr OptionRow kRows[] = {
     {"guidance_start", "", "X", "Sampling"},
     {"guidance_end", "", "X", "Sampling"},
     {"rng", "", "NAME", "Sampling"},
+    {"step_cache", "", "N", "Sampling"},
+    {"token_merging", "", "X", "Sampling"},
 
     {"image", "-i", "FILE", "Editing"},
     {"strength", "", "X", "Editing"},

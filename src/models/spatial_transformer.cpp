@@ -1,7 +1,10 @@
 #include "models/spatial_transformer.h"
 
+#include <optional>
+
 #include "nn/attention.h"
 #include "nn/fused.h"
+#include "nn/in_place.h"
 
 namespace sumi {
 
@@ -20,13 +23,21 @@ CrossAttention::CrossAttention(std::int64_t dim, std::int64_t context, std::int6
       to_v_(add("to_v", Linear(context, dim, {.bias = false}))),
       to_out_(add("to_out.0", Linear(dim, dim))) {}
 
-Tensor CrossAttention::forward(const Activations& x, const Activations& context,
+Tensor CrossAttention::forward(const Activations& x, const Tensor& residual) const {
+  return mix(x, {to_k_.forward(x), to_v_.forward(x)}, residual);
+}
+
+Tensor CrossAttention::forward(const Activations& x, const AttendedContext& context,
                                const Tensor& residual) const {
+  return mix(x, context.through(to_k_, to_v_), residual);
+}
+
+Tensor CrossAttention::mix(const Activations& x, const KeysAndValues& seen,
+                           const Tensor& residual) const {
   const AttentionOptions options = {.precision = to_q_.takes_bytes() ? AttentionPrecision::int8
                                                                      : AttentionPrecision::fp32};
-  return to_out_.forward(
-      attention(to_q_.forward(x), to_k_.forward(context), to_v_.forward(context), heads_, options),
-      residual);
+  return to_out_.forward(attention(to_q_.forward(x), seen.keys, seen.values, heads_, options),
+                         residual);
 }
 
 TransformerBlock::TransformerBlock(std::int64_t dim, std::int64_t context, std::int64_t heads,
@@ -40,13 +51,17 @@ TransformerBlock::TransformerBlock(std::int64_t dim, std::int64_t context, std::
       ff_in_(add("ff.net.0.proj", Linear(dim, dim * 8))),
       ff_out_(add("ff.net.2", Linear(dim * 4, dim))) {}
 
-Tensor TransformerBlock::forward(Tensor x, const Tensor& context) const {
-  if (only_cross_) {
-    x = attn1_.forward(normed_for(norm1_, x, {&attn1_.to_q()}), context, x);
-  } else {
-    const auto own = normed_for(norm1_, x, {&attn1_.to_q(), &attn1_.to_k(), &attn1_.to_v()});
-    x = attn1_.forward(own, own, x);
-  }
+Tensor TransformerBlock::attend_first(const Tensor& x, const AttendedContext& context,
+                                      const TokenMerge* merge) const {
+  if (only_cross_) return attn1_.forward(normed_for(norm1_, x, {&attn1_.to_q()}), context, x);
+  if (merge)
+    return add_to(merge->spread(attn1_.forward(merge->merge(norm1_.forward(x)), Tensor())), x);
+  return attn1_.forward(normed_for(norm1_, x, {&attn1_.to_q(), &attn1_.to_k(), &attn1_.to_v()}), x);
+}
+
+Tensor TransformerBlock::forward(Tensor x, const AttendedContext& context,
+                                 const TokenMerge* merge) const {
+  x = attend_first(x, context, merge);
   x = attn2_.forward(normed_for(norm2_, x, {&attn2_.to_q()}), context, x);
   auto gated = ff_in_.forward(normed_for(norm3_, x, {&ff_in_}));
   return ff_out_.forward(gated_for(std::move(gated), ff_out_), x);
@@ -67,9 +82,13 @@ SpatialTransformer::SpatialTransformer(const Options& o)
           add("proj_out", Linear(o.channels, o.channels, {.as_convolution = !o.linear_projection})
                               .start_at_zero())) {}
 
-Tensor SpatialTransformer::forward(const Tensor& x, const Tensor& context) const {
+Tensor SpatialTransformer::forward(const Tensor& x, const AttendedContext& context,
+                                   const MergingSettings& merging) const {
   auto tokens = proj_in_.forward(to_tokens(norm_.forward(x)));
-  for (const auto& block : blocks_) tokens = block.forward(std::move(tokens), context);
+  std::optional<TokenMerge> merge;
+  if (merging.ratio > 0) merge.emplace(tokens, x.size(2), x.size(3), merging);
+  for (const auto& block : blocks_)
+    tokens = block.forward(std::move(tokens), context, merge ? &*merge : nullptr);
   return to_pixels(proj_out_.forward(tokens, to_tokens(x)), x.size(2), x.size(3));
 }
 

@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "models/attended_context.h"
+#include "models/token_merging.h"
 #include "nn/layers.h"
 
 namespace sumi {
@@ -10,13 +12,18 @@ namespace sumi {
 class CrossAttention : public Module {
  public:
   CrossAttention(std::int64_t dim, std::int64_t context, std::int64_t heads);
-  /// Plus `residual`. x: [N, queries, dim]; context: [N, keys, width].
-  Tensor forward(const Activations& x, const Activations& context, const Tensor& residual) const;
+  /// Of x over x itself, plus `residual` where defined. x: [N, tokens, dim].
+  Tensor forward(const Activations& x, const Tensor& residual) const;
+  /// The same over a context [N, keys, width].
+  Tensor forward(const Activations& x, const AttendedContext& context,
+                 const Tensor& residual) const;
   const Linear& to_q() const { return to_q_; }
   const Linear& to_k() const { return to_k_; }
   const Linear& to_v() const { return to_v_; }
 
  private:
+  Tensor mix(const Activations& x, const KeysAndValues& seen, const Tensor& residual) const;
+
   std::int64_t heads_;
   Linear to_q_, to_k_, to_v_, to_out_;
 };
@@ -27,9 +34,13 @@ class TransformerBlock : public Module {
  public:
   /// `only_cross`: the first attention looks at the text as well.
   TransformerBlock(std::int64_t dim, std::int64_t context, std::int64_t heads, bool only_cross);
-  Tensor forward(Tensor x, const Tensor& context) const;
+  /// `merge`: tokens merged around the self-attention, or null.
+  Tensor forward(Tensor x, const AttendedContext& context, const TokenMerge* merge = nullptr) const;
 
  private:
+  Tensor attend_first(const Tensor& x, const AttendedContext& context,
+                      const TokenMerge* merge) const;
+
   bool only_cross_;
   LayerNorm norm1_;
   CrossAttention attn1_;
@@ -40,7 +51,8 @@ class TransformerBlock : public Module {
 };
 
 /// Rombach et al. 2022: pixels as tokens through transformer blocks, added to the input.
-/// x: [N, channels, H, W]; context: [N, tokens, width].
+/// x: [N, channels, H, W]; context: [N, tokens, width]. Tokens are chosen for merging once, by the
+/// first block's input.
 class SpatialTransformer : public Module {
  public:
   struct Options {
@@ -49,7 +61,8 @@ class SpatialTransformer : public Module {
     bool linear_projection, only_cross;
   };
   explicit SpatialTransformer(const Options& options);
-  Tensor forward(const Tensor& x, const Tensor& context) const;
+  Tensor forward(const Tensor& x, const AttendedContext& context,
+                 const MergingSettings& merging = {}) const;
 
  private:
   GroupNorm norm_;

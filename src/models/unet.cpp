@@ -25,6 +25,17 @@ SpatialTransformer transformer(const UNetConfig& c, std::size_t level, bool only
                              .only_cross = only_cross});
 }
 
+/// Whether no finer level has attention than this one.
+bool finest_attention(const UNetConfig& c, std::size_t level) {
+  for (std::size_t finer = 0; finer < level; ++finer)
+    if (c.down_block_types[finer] == "CrossAttnDownBlock2D") return false;
+  return true;
+}
+
+/// Layers on the way up that a pass over the outermost layers computes: those that the first layer
+/// on the way down and the first convolution have skips to.
+constexpr std::size_t kOutermostLayers = 2;
+
 template <class Block>
 std::vector<Block> blocks_of(const UNetConfig& c,
                              const std::function<Block(std::size_t, Block)>& add) {
@@ -60,7 +71,8 @@ Tensor guidance_embedding(const Tensor& scale_minus_one, std::int64_t width) {
   return at::cat({at::sin(angles), at::cos(angles)}, 1);
 }
 
-UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index) {
+UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index)
+    : finest_attention_(finest_attention(c, index)) {
   const auto out = c.block_out_channels[index];
   for (int layer = 0; layer < c.layers_per_block[index]; ++layer) {
     const auto in = layer > 0 ? out : c.block_out_channels[index == 0 ? 0 : index - 1];
@@ -73,15 +85,26 @@ UNetDownBlock::UNetDownBlock(const UNetConfig& c, std::size_t index) {
     downsamplers_.push_back(add("downsamplers.0.conv", Conv2d(out, out, {.stride = 2})));
 }
 
-Tensor UNetDownBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
+Tensor UNetDownBlock::layer(std::size_t i, Tensor x, const UNetInputs& inputs,
+                            std::vector<Tensor>& skips) const {
+  x = resnets_[i].forward(std::move(x), inputs.time);
+  if (!attentions_.empty())
+    x = attentions_[i].forward(x, inputs.context,
+                               finest_attention_ ? inputs.merging : MergingSettings{});
+  skips.push_back(x);
+  return x;
+}
+
+Tensor UNetDownBlock::forward(Tensor x, const UNetInputs& inputs,
                               std::vector<Tensor>& skips) const {
-  for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    x = resnets_[i].forward(std::move(x), time);
-    if (!attentions_.empty()) x = attentions_[i].forward(x, context);
-    skips.push_back(x);
-  }
+  for (std::size_t i = 0; i < resnets_.size(); ++i) x = layer(i, std::move(x), inputs, skips);
   for (const auto& down : downsamplers_) skips.push_back(x = down.forward(x));
   return x;
+}
+
+Tensor UNetDownBlock::forward_first(Tensor x, const UNetInputs& inputs,
+                                    std::vector<Tensor>& skips) const {
+  return layer(0, std::move(x), inputs, skips);
 }
 
 UNetMidBlock::UNetMidBlock(const UNetConfig& c) {
@@ -94,15 +117,16 @@ UNetMidBlock::UNetMidBlock(const UNetConfig& c) {
   resnets_.push_back(add("resnets.1", resnet(c, channels, channels)));
 }
 
-Tensor UNetMidBlock::forward(Tensor x, const Tensor& time, const Tensor& context) const {
-  x = resnets_[0].forward(std::move(x), time);
-  for (const auto& attention : attentions_) x = attention.forward(x, context);
-  return resnets_.size() > 1 ? resnets_[1].forward(std::move(x), time) : x;
+Tensor UNetMidBlock::forward(Tensor x, const UNetInputs& inputs) const {
+  x = resnets_[0].forward(std::move(x), inputs.time);
+  for (const auto& attention : attentions_) x = attention.forward(x, inputs.context);
+  return resnets_.size() > 1 ? resnets_[1].forward(std::move(x), inputs.time) : x;
 }
 
 /// Block `index` counts from the coarsest; its skips come from the down block of the same level and
 /// the last of them from the level above it.
-UNetUpBlock::UNetUpBlock(const UNetConfig& c, std::size_t index) {
+UNetUpBlock::UNetUpBlock(const UNetConfig& c, std::size_t index)
+    : finest_attention_(finest_attention(c, c.block_out_channels.size() - 1 - index)) {
   const auto levels = c.block_out_channels.size();
   const auto level = levels - 1 - index;
   const auto out = c.block_out_channels[level];
@@ -120,17 +144,33 @@ UNetUpBlock::UNetUpBlock(const UNetConfig& c, std::size_t index) {
   if (index + 1 < levels) upsamplers_.push_back(add("upsamplers.0.conv", Conv2d(out, out)));
 }
 
-Tensor UNetUpBlock::forward(Tensor x, const Tensor& time, const Tensor& context,
-                            std::vector<Tensor>& skips) const {
+Tensor UNetUpBlock::layer(std::size_t i, Tensor x, const UNetInputs& inputs,
+                          std::vector<Tensor>& skips) const {
+  x = at::cat({x, skips.back()}, 1);
+  skips.pop_back();
+  x = resnets_[i].forward(std::move(x), inputs.time);
+  if (attentions_.empty()) return x;
+  return attentions_[i].forward(x, inputs.context,
+                                finest_attention_ ? inputs.merging : MergingSettings{});
+}
+
+Tensor UNetUpBlock::forward(Tensor x, const UNetInputs& inputs, std::vector<Tensor>& skips,
+                            Tensor* deep) const {
   for (std::size_t i = 0; i < resnets_.size(); ++i) {
-    x = at::cat({x, skips.back()}, 1);
-    skips.pop_back();
-    x = resnets_[i].forward(std::move(x), time);
-    if (!attentions_.empty()) x = attentions_[i].forward(x, context);
+    if (deep && i + kOutermostLayers == resnets_.size()) *deep = x;
+    x = layer(i, std::move(x), inputs, skips);
   }
   // The next skip's size, not twice ours: an odd side was rounded up on the way down.
   for (const auto& up : upsamplers_)
     x = convolve_enlarged(up, x, skips.back().size(2), skips.back().size(3));
+  return x;
+}
+
+Tensor UNetUpBlock::forward_last(Tensor deep, const UNetInputs& inputs,
+                                 std::vector<Tensor>& skips) const {
+  Tensor x = std::move(deep);
+  for (auto i = resnets_.size() - kOutermostLayers; i < resnets_.size(); ++i)
+    x = layer(i, std::move(x), inputs, skips);
   return x;
 }
 
@@ -168,30 +208,46 @@ Tensor UNet::embed_time(const Tensor& timesteps, const Tensor& timestep_cond,
   return time_linear_2_.forward(apply_silu(time_linear_1_.forward(time)));
 }
 
-Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const Tensor& context,
-                     const Tensor& timestep_cond, const UNetObserver& observe) const {
+Tensor UNet::through_all(Tensor x, const UNetInputs& inputs, const UNetOptions& options) const {
   const auto note = [&](const std::string& part, const Tensor& output) {
-    if (observe) observe(part, output);
+    if (options.observe) options.observe(part, output);
   };
-  auto time = embed_time(timesteps, timestep_cond, sample.scalar_type());
+  std::vector<Tensor> skips = {x};
+  for (std::size_t i = 0; i < down_blocks_.size(); ++i) {
+    x = down_blocks_[i].forward(std::move(x), inputs, skips);
+    note(numbered("down_blocks", i), x);
+  }
+  x = mid_block_.forward(std::move(x), inputs);
+  note("mid_block", x);
+  for (std::size_t i = 0; i < up_blocks_.size(); ++i) {
+    const bool last = i + 1 == up_blocks_.size();
+    x = up_blocks_[i].forward(std::move(x), inputs, skips, last ? options.keep_deep : nullptr);
+    note(numbered("up_blocks", i), x);
+  }
+  return x;
+}
+
+Tensor UNet::through_outermost(Tensor x, const UNetInputs& inputs, const Tensor& deep) const {
+  std::vector<Tensor> skips = {x};
+  down_blocks_.front().forward_first(std::move(x), inputs, skips);
+  return up_blocks_.back().forward_last(deep, inputs, skips);
+}
+
+Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const AttendedContext& context,
+                     const UNetOptions& options) const {
+  const auto note = [&](const std::string& part, const Tensor& output) {
+    if (options.observe) options.observe(part, output);
+  };
+  auto time = embed_time(timesteps, options.timestep_cond, sample.scalar_type());
   note("time_embedding", time);
-  time = apply_silu(std::move(time));
+  const UNetInputs inputs = {apply_silu(std::move(time)), context, options.merging};
   // Channels last in memory: convolutions, norms and attention then work without reordering pixels.
   auto x = sample.contiguous(at::MemoryFormat::ChannelsLast);
   x = conv_in_.forward(config_.center_input_sample ? 2 * x - 1 : x);
   note("conv_in", x);
-  std::vector<Tensor> skips = {x};
-  for (std::size_t i = 0; i < down_blocks_.size(); ++i) {
-    x = down_blocks_[i].forward(std::move(x), time, context, skips);
-    note(numbered("down_blocks", i), x);
-  }
-  x = mid_block_.forward(std::move(x), time, context);
-  note("mid_block", x);
-  for (std::size_t i = 0; i < up_blocks_.size(); ++i) {
-    x = up_blocks_[i].forward(std::move(x), time, context, skips);
-    note(numbered("up_blocks", i), x);
-  }
-  if (observe) note("conv_norm_out", conv_norm_out_.forward(x));
+  x = options.deep.defined() ? through_outermost(std::move(x), inputs, options.deep)
+                             : through_all(std::move(x), inputs, options);
+  if (options.observe) note("conv_norm_out", conv_norm_out_.forward(x));
   return convolve_normed(conv_norm_out_, conv_out_, x).contiguous();
 }
 

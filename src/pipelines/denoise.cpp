@@ -1,9 +1,11 @@
 #include "pipelines/denoise.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
 #include "diffusion/guidance.h"
+#include "pipelines/reuse.h"
 
 namespace sumi {
 namespace {
@@ -11,36 +13,60 @@ namespace {
 /// Width of the sinusoids that tell a distilled network its guidance scale (Luo et al. 2023).
 constexpr std::int64_t kScaleEmbedding = 256;
 
-/// One evaluation of the network: for which picture, under which context, with or without its start
-/// image.
-struct Row {
-  std::int64_t picture = 0;
-  Tensor context;
-  bool sees_image = true;
-};
+/// A seed for one picture's step. Neighbouring seeds and steps must not meet.
+std::uint64_t seed_of_step(std::uint64_t picture, int step) {
+  return picture * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(step);
+}
+
+/// Makes contexts of equal numbers one tensor, so that what listens to the same is computed once.
+void share_equal_contexts(std::vector<Listening>& pictures) {
+  std::vector<Tensor> distinct;
+  const auto share = [&](Conditioning& heard) {
+    for (auto& branch : heard.branches)
+      for (auto& stage : branch.stages) {
+        const auto equal = std::find_if(distinct.begin(), distinct.end(), [&](const Tensor& other) {
+          return at::equal(other, stage.context);
+        });
+        if (equal == distinct.end())
+          distinct.push_back(stage.context);
+        else
+          stage.context = *equal;
+      }
+  };
+  for (auto& picture : pictures) {
+    share(picture.positive);
+    share(picture.negative);
+  }
+}
 
 class Guided {
  public:
   Guided(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
-         std::shared_ptr<const StepPosition> position, Tensor extra, bool embed_scale)
+         std::shared_ptr<const StepPosition> position, Tensor extra, bool embed_scale,
+         Savings savings)
       : unet_(std::move(unet)),
         pictures_(std::move(pictures)),
         guidance_(guidance),
         position_(std::move(position)),
         extra_(std::move(extra)),
-        embed_scale_(embed_scale) {}
+        embed_scale_(embed_scale),
+        savings_(std::move(savings)),
+        step_cache_(savings_.step_cache) {
+    share_equal_contexts(pictures_);
+  }
 
-  Tensor operator()(const Tensor& input, const Tensor& timestep) const {
-    std::vector<Row> rows;
-    std::vector<std::size_t> first_row;
-    for (std::size_t i = 0; i < pictures_.size(); ++i) {
-      first_row.push_back(rows.size());
-      add_rows(static_cast<std::int64_t>(i), rows);
-    }
+  Tensor operator()(const Tensor& input, const Tensor& timestep) {
+    NetworkRows rows;
+    std::vector<std::vector<std::size_t>> of_picture;
+    for (std::size_t i = 0; i < pictures_.size(); ++i)
+      of_picture.push_back(add_rows(static_cast<std::int64_t>(i), rows));
     const auto outputs = evaluate(input, timestep, rows);
     std::vector<Tensor> results;
-    for (std::size_t i = 0; i < pictures_.size(); ++i)
-      results.push_back(join(i, outputs.data() + first_row[i]));
+    for (std::size_t i = 0; i < pictures_.size(); ++i) {
+      std::vector<Tensor> own;
+      for (const auto row : of_picture[i]) own.push_back(outputs[row]);
+      results.push_back(join(i, own.data()));
+    }
     return torch::cat(results);
   }
 
@@ -52,41 +78,73 @@ class Guided {
            (done < guidance_.end || guidance_.end >= 1);
   }
 
-  void add_rows(std::int64_t picture, std::vector<Row>& rows) const {
+  /// Adds what is still missing among the rows; returns which of them the picture needs, in the
+  /// order that join() reads: negative ones first.
+  std::vector<std::size_t> add_rows(std::int64_t picture, NetworkRows& rows) const {
     const auto& heard = pictures_[static_cast<std::size_t>(picture)];
     const int step = position_->step;
+    std::vector<std::size_t> needed;
+    const auto need = [&](const Tensor& context, bool sees_image) {
+      const NetworkRow row = {picture, context, sees_image};
+      const auto found = std::find(rows.begin(), rows.end(), row);
+      needed.push_back(static_cast<std::size_t>(found - rows.begin()));
+      if (found == rows.end()) rows.push_back(row);
+    };
     if (guides() || guidance_.image_scale > 0) {
-      const Tensor negative = heard.negative.branches.front().at(step);
-      rows.push_back({picture, negative, guidance_.image_scale == 0});
-      if (guidance_.image_scale > 0) rows.push_back({picture, negative, true});
+      const Tensor& negative = heard.negative.branches.front().at(step);
+      need(negative, guidance_.image_scale == 0);
+      if (guidance_.image_scale > 0) need(negative, true);
     }
-    for (const auto& branch : heard.positive.branches)
-      rows.push_back({picture, branch.at(step), true});
+    for (const auto& branch : heard.positive.branches) need(branch.at(step), true);
+    return needed;
   }
 
-  /// [1, C, h, w] for each row. Contexts of one length go through the network together.
+  /// [1, C, h, w] for each row. Contexts of one length go through the network together, apart from
+  /// those that need less of it.
   std::vector<Tensor> evaluate(const Tensor& input, const Tensor& timestep,
-                               const std::vector<Row>& rows) const {
-    std::map<std::int64_t, std::vector<std::size_t>> by_length;
-    for (std::size_t i = 0; i < rows.size(); ++i) by_length[rows[i].context.size(1)].push_back(i);
+                               const NetworkRows& rows) {
+    std::map<std::pair<std::int64_t, bool>, std::vector<std::size_t>> passes;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      passes[{rows[i].context.size(1), step_cache_.serves(rows[i], position_->step)}].push_back(i);
     std::vector<Tensor> outputs(rows.size());
-    for (const auto& [length, members] : by_length) {
-      std::vector<Tensor> samples, times, contexts;
-      for (const auto i : members) {
-        samples.push_back(network_input(input, rows[i]));
-        times.push_back(timestep.narrow(0, rows[i].picture, 1));
-        contexts.push_back(rows[i].context);
-      }
-      const Tensor context = torch::cat(contexts);
-      const Tensor output =
-          unet_.forward(torch::cat(samples), torch::cat(times), context, scale_embedding(context));
+    for (const auto& [kind, members] : passes) {
+      NetworkRows together;
+      for (const auto i : members) together.push_back(rows[i]);
+      const Tensor output = run_pass(input, timestep, together, kind.second);
       for (std::size_t k = 0; k < members.size(); ++k)
         outputs[members[k]] = output.narrow(0, static_cast<std::int64_t>(k), 1);
     }
     return outputs;
   }
 
-  Tensor network_input(const Tensor& input, const Row& row) const {
+  /// [rows, C, h, w]; `outermost`: by the layers that the step cache leaves to be computed.
+  Tensor run_pass(const Tensor& input, const Tensor& timestep, const NetworkRows& rows,
+                  bool outermost) {
+    std::vector<Tensor> samples, times;
+    UNetOptions options{.merging = {savings_.token_merging, {}}};
+    for (const auto& row : rows) {
+      samples.push_back(network_input(input, row));
+      times.push_back(timestep.narrow(0, row.picture, 1));
+      options.merging.seeds.push_back(seed_of_step(seed_of(row.picture), position_->step));
+    }
+    const auto context = joined_.of(rows);
+    options.timestep_cond = scale_embedding(context.tokens());
+    Tensor deep;
+    if (outermost)
+      options.deep = step_cache_.recall(rows, position_->step);
+    else if (step_cache_.keeps())
+      options.keep_deep = &deep;
+    const Tensor output = unet_.forward(torch::cat(samples), torch::cat(times), context, options);
+    if (deep.defined()) step_cache_.keep(rows, position_->step, deep);
+    return output;
+  }
+
+  std::uint64_t seed_of(std::int64_t picture) const {
+    const auto i = static_cast<std::size_t>(picture);
+    return i < savings_.seeds.size() ? savings_.seeds[i] : 0;
+  }
+
+  Tensor network_input(const Tensor& input, const NetworkRow& row) const {
     const Tensor x = input.narrow(0, row.picture, 1);
     if (!extra_.defined()) return x;
     const Tensor image = extra_.narrow(0, row.picture, 1);
@@ -137,6 +195,9 @@ class Guided {
   std::shared_ptr<const StepPosition> position_;
   Tensor extra_;
   bool embed_scale_;
+  Savings savings_;
+  JoinedContexts joined_;
+  StepCache step_cache_;
 };
 
 /// The last of the levels that is at least as noisy as `level`, counted from 0.
@@ -151,10 +212,10 @@ int step_of(const std::vector<NoiseLevel>& levels, NoiseLevel level) {
 }  // namespace
 
 Network guided_network(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
-                       std::shared_ptr<const StepPosition> position, Tensor extra,
-                       bool embed_scale) {
+                       std::shared_ptr<const StepPosition> position, Tensor extra, bool embed_scale,
+                       Savings savings) {
   return Guided(std::move(unet), std::move(pictures), guidance, std::move(position),
-                std::move(extra), embed_scale);
+                std::move(extra), embed_scale, std::move(savings));
 }
 
 Denoiser track_steps(Denoiser denoise, std::vector<NoiseLevel> levels,

@@ -25,6 +25,13 @@ struct GuidanceSettings {
   double image_scale = 0;  ///< instruct-pix2pix only; 0 for every other network
 };
 
+/// Less work where the user allows it; by default none is left out.
+struct Savings {
+  int step_cache = 0;                     ///< see StepCache; 0 or 1: off
+  double token_merging = 0;               ///< see TokenMerge; 0: off
+  std::vector<std::uint64_t> seeds = {};  ///< of each picture, for what is drawn by chance
+};
+
 /// The step a sampler is in, told to the network by a decorator around the Denoiser.
 struct StepPosition {
   int step = 1;  ///< counted from 1
@@ -32,12 +39,14 @@ struct StepPosition {
 };
 
 /// The U-Net with guidance as one Network: all pictures and all branches share a forward pass (one
-/// per length of context). `extra` [N, k, h, w] is appended to the input's channels (inpainting,
+/// per length of context). Contexts, and the keys and values made of them, are kept from call to
+/// call; what a picture would compute twice, since its negative prompt says the same as its prompt,
+/// is computed once. `extra` [N, k, h, w] is appended to the input's channels (inpainting,
 /// instruct-pix2pix) and may be undefined; `embed_scale` tells a distilled network the guidance
 /// scale instead of calling it twice.
 Network guided_network(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
                        std::shared_ptr<const StepPosition> position, Tensor extra = {},
-                       bool embed_scale = false);
+                       bool embed_scale = false, Savings savings = {});
 
 /// Called before and after each call of the network.
 struct StepHooks {

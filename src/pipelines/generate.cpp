@@ -135,6 +135,12 @@ Tensor repeat(const Tensor& one, std::size_t count) {
                        : one;
 }
 
+Savings savings_of(std::span<const GenerateRequest> batch) {
+  Savings savings{batch.front().step_cache, batch.front().token_merging, {}};
+  for (const auto& one : batch) savings.seeds.push_back(static_cast<std::uint64_t>(one.seed));
+  return savings;
+}
+
 Tensor run_pass(const Session& s, std::span<const GenerateRequest> batch, const Source& source,
                 const Pass& pass, const NoiseSource& noise, at::IntArrayRef shape) {
   const auto& r = batch.front();
@@ -158,9 +164,9 @@ Tensor run_pass(const Session& s, std::span<const GenerateRequest> batch, const 
   const GuidanceSettings guidance{r.guidance_scale, r.guidance_rescale, r.guidance_start,
                                   r.guidance_end, edits ? r.image_guidance_scale : 0};
   auto position = std::make_shared<StepPosition>();
-  Denoiser denoise = plan.denoiser(guided_network(s.models.unet, std::move(pictures), guidance,
-                                                  position, repeat(source.extra, batch.size()),
-                                                  s.models.spec.guidance_distilled));
+  Denoiser denoise = plan.denoiser(guided_network(
+      s.models.unet, std::move(pictures), guidance, position, repeat(source.extra, batch.size()),
+      s.models.spec.guidance_distilled, savings_of(batch)));
   if (source.latent_mask.defined() && s.models.spec.variant != "inpainting")
     denoise =
         with_mask(std::move(denoise), repeat(source.latents, batch.size()), source.latent_mask);

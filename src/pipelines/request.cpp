@@ -86,6 +86,8 @@ void check(const GenerateRequest& r) {
   if (r.hires_scale != 0) check_range("hires_scale", r.hires_scale, 1, 8);
   check_range("hires_strength", r.hires_strength, 0, 1);
   check_range("vae_tile", r.vae_tile, 0, kMaxEdge_px);
+  check_range("step_cache", r.step_cache, 0, 1000);
+  check_range("token_merging", r.token_merging, 0, 0.75);
   check_fields_together(r);
 }
 

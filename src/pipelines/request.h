@@ -50,6 +50,8 @@ struct GenerateRequest {
   std::string vae_tiling = "auto";
   int vae_tile = 0;
   std::string precision = "auto";
+  int step_cache = 0;
+  double token_merging = 0;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -113,6 +115,12 @@ struct GenerateRequest {
     visit("precision", self.precision,
           "what the U-Net multiplies in: fp32, int8, or auto: int8 for a large one on a "
           "processor with VNNI, layer by layer where it is accurate");
+    visit("step_cache", self.step_cache,
+          "the whole network only every so many steps, its outermost layers between them, e.g. 3: "
+          "about twice as fast, not quite the same picture (DeepCache); 0 for none");
+    visit("token_merging", self.token_merging,
+          "share of like tokens merged in the finest self-attention, 0 to 0.75, e.g. 0.5: faster "
+          "for large pictures, not quite the same picture (ToMe)");
   }
 };
 

@@ -19,6 +19,7 @@ const std::map<std::string, std::string>& customary_keys() {
       {"strength", "Denoising strength"},
       {"rng", "RNG"},
       {"hires_scale", "Hires upscale"},
+      {"token_merging", "Token merging ratio"},
   };
   return keys;
 }

@@ -97,7 +97,9 @@ TEST(Gradients, UNet) {
   // Odd sides: the way up has to follow the sizes of the way down.
   const auto sample = at::randn({2, 4, 5, 6}, options), context = at::randn({2, 3, 6}, options);
   const auto condition = at::randn({2, 5}, options), times = torch::tensor({3.0, 700.5});
-  const auto output = [&] { return unet.forward(sample, times, context, condition); };
+  const auto output = [&] {
+    return unet.forward(sample, times, context, {.timestep_cond = condition});
+  };
   check_gradients(unet, output);
   check_inference(output);
 }
@@ -186,7 +188,7 @@ TEST(UNetStart, AddsNothingAtFirst) {
   UNet unet(small_unet());
   initialise(unet, 1);
   const auto out = unet.forward(at::randn({1, 4, 4, 4}), torch::tensor({5.0f}),
-                                at::randn({1, 2, 6}), at::randn({1, 5}));
+                                at::randn({1, 2, 6}), {.timestep_cond = at::randn({1, 5})});
   EXPECT_EQ(out.abs().max().item<float>(), 0);
 }
 

@@ -37,6 +37,10 @@ TEST(Request, EveryNumberIsChecked) {
   refuses([](auto& r) { r.guidance_start = 0.9, r.guidance_end = 0.1; });
   refuses([](auto& r) { r.hires_scale = 0.5; });
   refuses([](auto& r) { r.vae_tile = 100; });
+  refuses([](auto& r) { r.step_cache = -1; });
+  refuses([](auto& r) { r.step_cache = 1001; });
+  refuses([](auto& r) { r.token_merging = 0.76; });
+  refuses([&](auto& r) { r.token_merging = nan; });
   refuses([](auto& r) { r.mask = "mask.png"; });
   refuses([](auto& r) { r.rng = "quantum"; });
   refuses([](auto& r) { r.prompt_style = "poem"; });

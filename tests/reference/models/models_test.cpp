@@ -130,7 +130,8 @@ void check_unet(const Loaded& loaded, const StateDict& golden, Comparison& compa
       parts_seen.insert(at + part);
     };
     const auto output = unet.forward(sample, times[i].expand({sample.size(0)}),
-                                     golden.at("unet/encoder_hidden_states"), condition, observe);
+                                     golden.at("unet/encoder_hidden_states"),
+                                     {.timestep_cond = condition, .observe = observe});
     compare.expect(fmt::format("unet/output[{}]", i), output, golden.at("unet/output")[i]);
   }
   for (const auto& [name, tensor] : golden)
