@@ -21,9 +21,10 @@ void check_keys(const BenchCommand& command) {
                   fmt::format("choose from: {}", fmt::join(known, ", ")));
 }
 
-bool wanted(const BenchCommand& command, const char* key) {
+bool wanted(const BenchCommand& command, const Measurement& measurement) {
+  if (measurement.applies && !measurement.applies(command)) return false;
   return command.only.empty() ||
-         std::find(command.only.begin(), command.only.end(), key) != command.only.end();
+         std::find(command.only.begin(), command.only.end(), measurement.key) != command.only.end();
 }
 
 Json describe_machine(const BenchCommand& command) {
@@ -58,7 +59,7 @@ int run(const BenchCommand& command) {
                  {"machine", describe_machine(command)},
                  {"versions", own_versions()}};
   for (const auto& measurement : suite_named(command.suite)) {
-    if (!wanted(command, measurement.key)) continue;
+    if (!wanted(command, measurement)) continue;
     if (!command.machine.json) fmt::print(stderr, "measuring {}…\n", measurement.key);
     auto seen = measure_in_child([&] { return measurement.run(command); });
     report[measurement.section][measurement.key] = seen["value"];

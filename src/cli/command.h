@@ -98,13 +98,17 @@ struct BenchCommand {
   std::string suite = "base";
   std::vector<std::string> only;
   int repeats = 3;
+  std::string model = "default";
+  std::string vae;
   MachineOptions machine;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("suite", self.suite, "which measurements: base or cpu");
+    visit("suite", self.suite, "which measurements: base, cpu or savings");
     visit("only", self.only, "one measurement by its key, e.g. load_2gb; may be given again");
     visit("repeats", self.repeats, "runs of which the median is taken, e.g. 5");
+    visit("model", self.model, "of the pictures of suite savings: model folder or file");
+    visit("vae", self.vae, "suite savings: another autoencoder to measure, e.g. taesd");
   }
 };
 

@@ -7,6 +7,7 @@
 #include "cli/measurement.h"
 #include "cli/plain_unet.h"
 #include "cli/random_model.h"
+#include "cli/trajectories.h"
 #include "nn/attention.h"
 #include "nn/kernels/byte_layers.h"
 #include "nn/trace.h"
@@ -14,11 +15,6 @@
 
 namespace sumi {
 namespace {
-
-double snr_db(const Tensor& exact, const Tensor& other) {
-  const double error = (exact - other).square().sum().item<double>();
-  return error > 0 ? 10 * std::log10(exact.square().sum().item<double>() / error) : 99;
-}
 
 /// The U-Net of SD 1.5 with random weights and one guided step's input at 512 x 512.
 struct UNetCase {
@@ -179,6 +175,52 @@ Json decode_auto(const BenchCommand& command) {
                         "vae_decode_auto");
 }
 
+/// Final pictures of the model that comes with Sumi, int8 against fp32 over the whole trajectory.
+Json embedded_int8(const BenchCommand& command) {
+  const auto runtime = runtime_of(command);
+  GenerateRequest exact;
+  exact.precision = "fp32";
+  auto coded = exact;
+  coded.precision = "int8";
+  const auto models = load_models(exact, runtime);
+  const auto a = draw_one_by_one(*models, measured_requests(exact), runtime);
+  auto seen = compare_pictures(a, draw_one_by_one(*models, measured_requests(coded), runtime));
+  seen["value"] = seen["psnr_db"];
+  seen["pictures"] = a.size();
+  return seen;
+}
+
+/// Latents of the full-size U-Net with random weights after four guided steps, int8 against fp32:
+/// power over that of the error.
+Json sd15_int8_latents(const BenchCommand& command) {
+  constexpr int kSteps = 4;
+  start_torch(runtime_of(command));
+  UNet unet{UNetConfig{}};
+  fill_at_random(unet);
+  const Tensor exact = latents_of(unet, kSteps, {});
+  set_precision(unet, Precision::int8);
+  return {{"value", snr_db(exact, latents_of(unet, kSteps, {}))}, {"steps", kSteps}};
+}
+
+/// A picture of the model that comes with Sumi in few steps, sixteen at once, decoding and encoding
+/// of the prompt included.
+Json embedded_picture(const BenchCommand& command) {
+  constexpr int kCount = 16, kSteps = 6;
+  const auto runtime = runtime_of(command);
+  GenerateRequest request;
+  request.prompt = "a 3d render of a red apple on a blue background";
+  request.seed = 1;
+  request.steps = kSteps;
+  request.count = request.batch_size = kCount;
+  const auto models = load_models(request, runtime);
+  const auto draw = [&] { generate(*models, {&request, 1}, runtime); };
+  draw();
+  std::vector<double> seconds;
+  for (int i = 0; i < command.repeats; ++i) seconds.push_back(seconds_of(draw) / kCount);
+  return {
+      {"value", median(seconds)}, {"pictures_a_second", 1 / median(seconds)}, {"steps", kSteps}};
+}
+
 constexpr Measurement kCpu[] = {
     {"ratios", "unet_sd15_fp32", unet_fp32},
     {"ratios", "unet_sd15_auto", unet_auto},
@@ -186,6 +228,8 @@ constexpr Measurement kCpu[] = {
     {"ratios", "attention_4096", attention_4096},
     {"ratios", "vae_decode", decode_fp32},
     {"ratios", "vae_decode_auto", decode_auto},
+    {"psnr_db", "embedded_int8", embedded_int8},
+    {"psnr_db", "sd15_int8_latents_snr", sd15_int8_latents},
 };
 
 }  // namespace

@@ -34,9 +34,10 @@ PairedSeconds time_alternately(const std::function<void()>& ours,
 }
 
 std::span<const Measurement> suite_named(const std::string& name) {
-  return name == "base"  ? base_suite()
-         : name == "cpu" ? cpu_suite()
-                         : std::span<const Measurement>{};
+  return name == "base"      ? base_suite()
+         : name == "cpu"     ? cpu_suite()
+         : name == "savings" ? savings_suite()
+                             : std::span<const Measurement>{};
 }
 
 }  // namespace sumi

@@ -14,6 +14,8 @@ struct Measurement {
   const char* section;
   const char* key;
   Json (*run)(const BenchCommand& command);  ///< {"value": number, …what else was seen}
+  /// Whether it can be measured with what was given; null: always.
+  bool (*applies)(const BenchCommand& command) = nullptr;
 };
 
 Runtime runtime_of(const BenchCommand& command);
@@ -30,9 +32,10 @@ PairedSeconds time_alternately(const std::function<void()>& ours,
 
 double median(std::vector<double> values);
 
-/// The measurements of a suite by name, "base" or "cpu"; empty for another.
+/// The measurements of a suite by name, "base", "cpu" or "savings"; empty for another.
 std::span<const Measurement> suite_named(const std::string& name);
 std::span<const Measurement> base_suite();
 std::span<const Measurement> cpu_suite();
+std::span<const Measurement> savings_suite();
 
 }  // namespace sumi
