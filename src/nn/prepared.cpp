@@ -8,7 +8,6 @@
 #include "core/processor.h"
 #include "core/stored_bytes.h"
 #include "nn/in_place.h"
-#include "nn/kernels/aligned_memory.h"
 #include "nn/kernels/byte_layers.h"
 #include "nn/kernels/packed_convolution.h"
 #include "nn/kernels/packed_linear.h"
@@ -32,12 +31,9 @@ Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::Ch
 
 /// An empty picture batch with the channels last in memory.
 Tensor empty_pictures(const ImageSize& size, std::int64_t channels) {
-  constexpr std::size_t kLarge = std::size_t{32} << 20;  // beyond it the allocator maps anew
-  Tensor pictures =
-      at::empty({size.batch, channels, size.height, size.width},
-                torch::TensorOptions(torch::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
-  if (pictures.nbytes() > kLarge) prefer_large_pages(pictures.data_ptr(), pictures.nbytes());
-  return pictures;
+  return at::empty(
+      {size.batch, channels, size.height, size.width},
+      torch::TensorOptions(torch::kFloat).memory_format(at::MemoryFormat::ChannelsLast));
 }
 
 void describe(LayerCall* call, const ConvolutionShape& shape, const ImageSize& size, bool bytes) {
@@ -310,8 +306,10 @@ Tensor PreparedConvolution::run_in_place(const Tensor& x) {
   describe(traced.description(), shape_, size, false);
   if (!packed_->run_in_place(x.data_ptr<float>(), size.pixels())) return {};
   const auto row = size.width * shape_.out;
-  return x.as_strided({size.batch, shape_.out, size.height, size.width},
-                      {size.height * row, 1, row, shape_.out});
+  // Not a view, which would hold on to x.
+  return at::empty({0}, x.options())
+      .set_(x.storage(), x.storage_offset(), {size.batch, shape_.out, size.height, size.width},
+            {size.height * row, 1, row, shape_.out});
 }
 
 void PreparedConvolution::lay_out_floats() {

@@ -65,7 +65,7 @@ bool PackedConvolution::run(const PictureInput& x, float* out, const float* resi
 }
 
 bool PackedConvolution::run_in_place(float* x, std::int64_t pixels) {
-  constexpr std::int64_t kRows = 4096;
+  constexpr std::int64_t kRows = 8192;
   auto* linear = std::get_if<PackedLinear>(&state_->method);
   const auto [in, out] = std::pair(shape().in, shape().out);
   if (!linear || out > in) return false;

@@ -99,11 +99,11 @@ Plan choose_plan(const ImageSize& size, int tile, std::int64_t most, int threads
   return best;
 }
 
-/// So many that what a thread works on stays near it, but enough that reading the weights for them
-/// does not count.
+/// Few where the weights stay near the processor, so that what a thread works on stays nearer
+/// still; where they come from memory, so many that reading them for each block does not count.
 std::int64_t most_tiles(const WeightLayout& layout) {
-  constexpr std::int64_t kFloats = 320 << 10, kFewest = 64;
-  return std::max(kFewest, kFloats / (layout.frequencies * layout.in));
+  constexpr std::int64_t kNear = 1 << 20, kFew = 48, kMany = 128;
+  return layout.floats() <= kNear ? kFew : kMany;
 }
 
 /// One convolution of one input.
