@@ -1,4 +1,4 @@
-#include "cli/child_process.h"
+#include "cli/drawing_peak.h"
 #include "cli/measurement.h"
 #include "cli/plain_unet.h"
 #include "cli/random_model.h"
@@ -7,17 +7,6 @@
 
 namespace sumi {
 namespace {
-
-/// A checkpoint file of SD 1.5's size with random 16-bit weights.
-std::filesystem::path write_checkpoint(const TemporaryDirectory& folder) {
-  constexpr double kNeeded = 3e9;
-  if (std::filesystem::space(folder.path()).available < kNeeded)
-    throw Error(fmt::format("{} has no room for a checkpoint of 2 GB", folder.path().string()),
-                "set TMPDIR to a folder with 3 GB");
-  const auto file = folder.path() / "sd15.safetensors";
-  save_single_file(file, random_sd15_checkpoint(), DType::f16);
-  return file;
-}
 
 /// A full-size U-Net of SD 1.5 (random weights, 512 x 512, batch of 2, fp32) against the same
 /// layers as plain calls of LibTorch: how many times as fast ours is.
@@ -40,34 +29,7 @@ Json measure_unet(const BenchCommand& command) {
           {"largest_relative_difference", ((a - b).abs().max() / b.abs().max()).item<double>()}};
 }
 
-/// Loads the checkpoint and draws one picture of 512 x 512 in two steps.
-Json draw_once(const std::filesystem::path& file, const Runtime& runtime,
-               const std::string& precision) {
-  GenerateRequest request;
-  request.model = file.string();
-  request.prompt = "a red apple on a blue table";
-  request.seed = 1;
-  request.steps = 2;
-  request.precision = precision;
-  const auto models = load_models(request, runtime);
-  const auto pictures = generate(*models, std::span(&request, 1), runtime);
-  return {{"value", peak_memory_bytes()},
-          {"width", pictures.front().image.width},
-          {"height", pictures.front().image.height}};
-}
-
-/// Peak resident memory of SD 1.5 text to image, 512 x 512, from a file of 16-bit weights. The file
-/// is written by another process, whose memory does not count.
-Json measure_peak(const BenchCommand& command, const std::string& precision) {
-  const TemporaryDirectory folder;
-  measure_in_child([&] {
-    start_torch(runtime_of(command));
-    return Json{{"file", write_checkpoint(folder).string()}};
-  });
-  return draw_once(folder.path() / "sd15.safetensors", runtime_of(command), precision);
-}
-
-Json measure_fp32_peak(const BenchCommand& command) { return measure_peak(command, "fp32"); }
+Json measure_fp32_peak(const BenchCommand& command) { return drawing_peak(command, "fp32"); }
 
 /// Loading a checkpoint of SD 1.5 with 16-bit weights (2.1 GB) from the page cache until it can
 /// draw.
@@ -75,7 +37,7 @@ Json measure_loading(const BenchCommand& command) {
   const auto runtime = runtime_of(command);
   start_torch(runtime);
   const TemporaryDirectory folder;
-  const auto file = write_checkpoint(folder);
+  const auto file = write_random_sd15(folder.path());
   GenerateRequest request;
   request.model = file.string();
   std::vector<double> seconds;

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/output_path.h"
 #include "core/paths.h"
+#include "pipelines/memory_options.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -56,6 +57,7 @@ void check(const GenerateCommand& command) {
   check(command.request);
   check_machine(command.machine);
   check_quality(command.output);
+  if (!command.memory.empty()) parse_memory(command.memory);
   check_file("--prompts", command.prompts);
   check_file("--image", command.request.image);
   check_file("--mask", command.request.mask);
@@ -72,7 +74,7 @@ void check(const ReplayCommand& command) {
 }
 
 void check(const ConvertCommand& command) {
-  static constexpr const char* kTypes[] = {"keep", "f32", "f16", "bf16"};
+  static constexpr const char* kTypes[] = {"keep", "f32", "f16", "bf16", "int8"};
   static constexpr const char* kLayouts[] = {"auto", "diffusers", "single"};
   check_machine(command.machine);
   check_word("--to", command.to, kTypes);
@@ -111,6 +113,21 @@ void check(const BenchCommand& command) {
   check_word("--suite", command.suite, kSuites);
   if (command.repeats < 1 || command.repeats > 1000)
     throw Error(fmt::format("--repeats is {}", command.repeats), "give a number from 1 to 1000");
+}
+
+void check(const TuneCommand& command) {
+  check_machine(command.machine);
+  find_model(command.model);
+  for (const int edge : {command.width, command.height})
+    if (edge < 0 || edge > 8192 || edge % 8 != 0)
+      throw Error(fmt::format("a picture edge of {} pixels", edge),
+                  "give a multiple of 8 from 8 to 8192, or 0 for the model's own");
+  if ((command.width == 0) != (command.height == 0))
+    throw Error("only one of --width and --height is given", "give both or none");
+  if (command.repeats < 1 || command.repeats > 1000)
+    throw Error(fmt::format("--repeats is {}", command.repeats), "give a number from 1 to 1000");
+  if (!(command.seconds >= 1 && command.seconds <= 86400))
+    throw Error(fmt::format("--seconds is {}", command.seconds), "give a number from 1 to 86400");
 }
 
 }  // namespace sumi

@@ -52,6 +52,7 @@ struct GenerateCommand {
   static constexpr bool needs_engine = true;
   GenerateRequest request;
   std::string prompts;  ///< a file with one prompt a line; empty: request.prompt
+  std::string memory;   ///< what the run may take, "2G"; empty: what is free
   OutputOptions output;
   MachineOptions machine;
 };
@@ -73,7 +74,10 @@ struct ConvertCommand {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("to", self.to, "numbers of the result: f32, f16, bf16, or keep as they are");
+    visit(
+        "to", self.to,
+        "numbers of the result: f32, f16, bf16, keep as they are, or int8: the U-Net's accurate "
+        "layers as bytes with scales, the rest in f16 (a folder; loads faster, is half as large)");
     visit(
         "layout", self.layout,
         "diffusers (a folder) or single (one file); auto: single when TARGET ends in .safetensors");
@@ -98,6 +102,7 @@ struct BenchCommand {
   std::string suite = "base";
   std::vector<std::string> only;
   int repeats = 3;
+  bool profile = false;
   std::string model = "default";
   std::string vae;
   MachineOptions machine;
@@ -107,8 +112,34 @@ struct BenchCommand {
     visit("suite", self.suite, "which measurements: base, cpu or savings");
     visit("only", self.only, "one measurement by its key, e.g. load_2gb; may be given again");
     visit("repeats", self.repeats, "runs of which the median is taken, e.g. 5");
+    visit("profile", self.profile,
+          "instead of a suite: where the time goes, layer by layer, in Stable Diffusion 1.5's "
+          "networks");
     visit("model", self.model, "of the pictures of suite savings: model folder or file");
     visit("vae", self.vae, "suite savings: another autoencoder to measure, e.g. taesd");
+  }
+};
+
+struct TuneCommand {
+  static constexpr bool needs_engine = true;
+  std::string model = "default";
+  int width = 0;
+  int height = 0;
+  double seconds = 110;
+  int repeats = 2;
+  bool forget = false;
+  MachineOptions machine;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("model", self.model,
+          "model folder or checkpoint file, or `default` for the one that comes with Sumi");
+    visit("width", self.width, "picture width in pixels, e.g. 512; 0 the model's own");
+    visit("height", self.height, "picture height in pixels, e.g. 512; 0 the model's own");
+    visit("seconds", self.seconds, "how long to measure at most, e.g. 60");
+    visit("repeats", self.repeats,
+          "timed runs of each choice, of which the fastest counts, e.g. 3");
+    visit("forget", self.forget, "forget what was remembered for this model");
   }
 };
 
@@ -203,7 +234,7 @@ struct VersionCommand {
 
 using Command =
     std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
-                 TrainCommand, EvalCommand, BenchCommand, InfoCommand, DoctorCommand,
+                 TrainCommand, EvalCommand, BenchCommand, TuneCommand, InfoCommand, DoctorCommand,
                  InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand>;
 
 /// Reads the arguments after the program's name. Throws Error for what cannot be understood:
@@ -218,6 +249,7 @@ void check(const ConvertCommand& command);
 void check(const TrainCommand& command);
 void check(const EvalCommand& command);
 void check(const BenchCommand& command);
+void check(const TuneCommand& command);
 
 /// Where a folder or file given as a model lies: "default" and names under models/ are Sumi's own.
 /// Throws Error when there is none.

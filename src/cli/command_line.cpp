@@ -22,6 +22,7 @@ struct Draft {
   TrainCommand train;
   EvalCommand eval;
   BenchCommand bench;
+  TuneCommand tune;
   InfoCommand info;
   DoctorCommand doctor;
   InspectCommand inspect;
@@ -57,6 +58,11 @@ void describe_generate(CLI::App& program, Draft& draft) {
   app.add_option("--prompts", command.prompts, "a text file with one prompt a line, e.g. list.txt")
       ->type_name("FILE")
       ->group("Picture");
+  app.add_option("--memory", command.memory,
+                 "what the whole run may take, e.g. 2G or 1500M; precision, tiles and batches are "
+                 "chosen to fit")
+      ->type_name("BYTES")
+      ->group("Machine");
   add_fields(app, command.output);
   add_fields(app, command.machine);
   app.footer(kGenerateExamples);
@@ -86,7 +92,8 @@ void describe_model(CLI::App& program, Draft& draft) {
   add_fields(convert, draft.convert.machine);
   convert.footer(
       "Examples:\n  sumi model convert v1-5.ckpt v1-5.safetensors --to f16\n"
-      "  sumi model convert v1-5.safetensors sd15/ --layout diffusers\n");
+      "  sumi model convert v1-5.safetensors sd15/ --layout diffusers\n"
+      "  sumi model convert v1-5.safetensors sd15-int8/ --to int8\n");
 }
 
 void describe_data(CLI::App& program, Draft& draft) {
@@ -119,6 +126,11 @@ void describe_training(CLI::App& program, Draft& draft) {
   add_fields(bench, draft.bench);
   add_fields(bench, draft.bench.machine);
   bench.footer("Example:\n  sumi bench --suite base --json\n");
+  auto& tune = add_command(
+      program, "tune", "Find the fastest settings of a model on this machine, and remember them.");
+  add_fields(tune, draft.tune);
+  add_fields(tune, draft.tune.machine);
+  tune.footer("Example:\n  sumi tune --model sd15.safetensors --width 512 --height 512\n");
 }
 
 void describe_looks(CLI::App& program, Draft& draft) {
@@ -199,6 +211,7 @@ Command finish(Draft& draft, const CLI::App& app) {
   if (name == "sumi train") return draft.train;
   if (name == "sumi eval") return draft.eval;
   if (name == "sumi bench") return draft.bench;
+  if (name == "sumi tune") return draft.tune;
   if (name == "sumi info") return draft.info;
   return draft.doctor;
 }

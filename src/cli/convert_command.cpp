@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/engine_commands.h"
 #include "cli/plain_commands.h"
 #include "models/catalog.h"
+#include "nn/byte_state.h"
+#include "pipelines/layer_measurement.h"
 #include "weights/checkpoint.h"
 
 namespace sumi {
@@ -12,7 +15,7 @@ namespace {
 
 std::optional<DType> chosen_type(const std::string& name) {
   if (name == "f32") return DType::f32;
-  if (name == "f16") return DType::f16;
+  if (name == "f16" || name == "int8") return DType::f16;  // of what does not become bytes
   if (name == "bf16") return DType::bf16;
   return std::nullopt;
 }
@@ -40,6 +43,28 @@ void add_missing_configs(Checkpoint& checkpoint, const ModelSpec& spec) {
   }
 }
 
+/// The U-Net's layers that are accurate in int8 as bytes; told by a measurement.
+void quantise(Checkpoint& checkpoint, const std::filesystem::path& source,
+              const ConvertCommand& command) {
+  auto models = load_model_set(source.string(), "",
+                               start_torch({command.machine.device, command.machine.threads, {}}));
+  measure_layers(models);
+  checkpoint.components.at("unet") = byte_state(models.unet);
+}
+
+StoredBytes fate_of_bytes(const ConvertCommand& command) {
+  const bool kept = command.to == "int8" || command.to == "keep";
+  return kept ? StoredBytes::kept : StoredBytes::multiplied_out;
+}
+
+std::size_t count_bytes(const Checkpoint& checkpoint) {
+  const auto unet = checkpoint.components.find("unet");
+  if (unet == checkpoint.components.end()) return 0;
+  return static_cast<std::size_t>(
+      std::count_if(unet->second.begin(), unet->second.end(),
+                    [](const auto& named) { return named.second.scalar_type() == torch::kChar; }));
+}
+
 }  // namespace
 
 int run(const ConvertCommand& command) {
@@ -47,12 +72,16 @@ int run(const ConvertCommand& command) {
   const auto files = open_checkpoint_files(source);
   auto checkpoint = to_checkpoint(files);
   const auto type = chosen_type(command.to);
-  const bool single = wants_single_file(command);
+  const bool single = wants_single_file(command), bytes = command.to == "int8";
+  if (single && bytes)
+    throw Error("int8 weights have no single-file layout",
+                "name a folder as TARGET, or add --layout diffusers");
+  if (bytes) quantise(checkpoint, source, command);
   if (single) {
     save_single_file(command.target, checkpoint, type);
   } else {
     add_missing_configs(checkpoint, describe_model(files));
-    save_diffusers_folder(command.target, checkpoint, type);
+    save_diffusers_folder(command.target, checkpoint, type, fate_of_bytes(command));
     const auto defaults = source / "generation.json";
     if (std::filesystem::exists(defaults))
       std::filesystem::copy_file(defaults,
@@ -62,9 +91,11 @@ int run(const ConvertCommand& command) {
     print_json({{"source", source.string()},
                 {"target", command.target},
                 {"layout", single ? "single" : "diffusers"},
-                {"to", command.to}});
+                {"to", command.to},
+                {"int8_weights", count_bytes(checkpoint)}});
   else
-    fmt::print("{}: written as {}\n", command.target, single ? "one file" : "a diffusers folder");
+    fmt::print("{}: written as {}{}\n", command.target, single ? "one file" : "a diffusers folder",
+               bytes ? fmt::format(", {} weights in int8", count_bytes(checkpoint)) : "");
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "cli/drawing_peak.h"
 #include "cli/measurement.h"
 #include "cli/plain_unet.h"
 #include "cli/random_model.h"
@@ -175,6 +176,8 @@ Json decode_auto(const BenchCommand& command) {
   return compare_decode(command, Precision::fp32, "vae_decode_auto");
 }
 
+Json int8_peak(const BenchCommand& command) { return drawing_peak(command, "auto"); }
+
 /// Final pictures of the model that comes with Sumi, int8 against fp32 over the whole trajectory.
 Json embedded_int8(const BenchCommand& command) {
   const auto runtime = runtime_of(command);
@@ -228,6 +231,8 @@ constexpr Measurement kCpu[] = {
     {"ratios", "attention_4096", attention_4096},
     {"ratios", "vae_decode", decode_fp32},
     {"ratios", "vae_decode_auto", decode_auto},
+    {"seconds", "embedded_picture", embedded_picture},
+    {"bytes", "sd15_int8_peak", int8_peak},
     {"psnr_db", "embedded_int8", embedded_int8},
     {"psnr_db", "sd15_int8_latents_snr", sd15_int8_latents},
 };

@@ -4,12 +4,15 @@
 #include <sstream>
 
 #include "cli/engine_commands.h"
+#include "cli/forecast.h"
 #include "cli/interrupt.h"
 #include "cli/output_path.h"
 #include "cli/plain_commands.h"
 #include "cli/terminal_view.h"
+#include "cli/tuned.h"
 #include "core/files.h"
 #include "pipelines/generate.h"
+#include "pipelines/model_set.h"
 
 namespace sumi {
 namespace {
@@ -50,6 +53,7 @@ struct Work {
   Json files = Json::array(), seeds = Json::array(), prompts = Json::array();
   Json settings;
   double loading_s = 0, seconds = 0;
+  Json forecast;
   std::vector<Image> pictures;  ///< kept only when asked for
 };
 
@@ -60,6 +64,7 @@ Json as_json(const Work& work) {
           {"seconds", work.seconds},
           {"seconds_loading", work.loading_s},
           {"peak_memory_bytes", peak_memory_bytes()},
+          {"forecast", work.forecast},
           {"settings", work.settings}};
 }
 
@@ -72,8 +77,28 @@ void note_picture(Work& work, const Picture& picture, const std::filesystem::pat
   if (!quiet) fmt::print("{}  (seed {})\n", file.string(), picture.seed);
 }
 
+/// How a picture leaves the program.
+std::function<void(const Picture&)> keeper(Work& work, const OutputOptions& output, bool several,
+                                           bool quiet, TerminalView& view, bool keep_pictures) {
+  return [=, &work, &view](const Picture& picture) {
+    const auto file = output_path(output.output, picture.seed, several);
+    save_image(
+        file, picture.image,
+        {.quality = output.quality, .lossless = output.lossless, .infotext = picture.infotext});
+    if (output.preview) view.show(picture.image);
+    view.keep();
+    note_picture(work, picture, file, quiet);
+    if (keep_pictures) work.pictures.push_back(picture.image);
+  };
+}
+
+struct Extent {
+  std::uint64_t memory_bytes = 0;  ///< 0: what is free
+  bool keep_pictures = false;
+};
+
 Work make_pictures(const std::vector<GenerateRequest>& requests, const OutputOptions& output,
-                   const MachineOptions& machine, bool keep_pictures = false) {
+                   const MachineOptions& machine, const Extent& extent) {
   Runtime runtime{machine.device, machine.threads, {}};
   const InterruptGuard guard(runtime.cancel);
   Work work;
@@ -84,21 +109,23 @@ Work make_pictures(const std::vector<GenerateRequest>& requests, const OutputOpt
 
   const bool several = requests.size() > 1 || requests.front().count > 1;
   TerminalView view;
+  RunForecast forecast(requests.front(), machine);
   GenerateHooks hooks;
+  hooks.planned = [&](const MemoryPlan& plan) {
+    if (forecast.planned()) return;
+    forecast.plan(plan, resolve(requests.front(), *models), work.loading_s);
+    work.forecast = forecast.to_json();
+    if (!machine.json) fmt::print(stderr, "{}\n", forecast.line());
+  };
   if (!machine.json) hooks.progress = terminal_progress("step");
   if (output.preview) hooks.preview = [&](int, const Image& sketch) { view.show(sketch); };
-  hooks.finished = [&](const Picture& picture) {
-    const auto file = output_path(output.output, picture.seed, several);
-    save_image(
-        file, picture.image,
-        {.quality = output.quality, .lossless = output.lossless, .infotext = picture.infotext});
-    if (output.preview) view.show(picture.image);
-    view.keep();
-    note_picture(work, picture, file, machine.json);
-    if (keep_pictures) work.pictures.push_back(picture.image);
-  };
-  generate(*models, requests, runtime, hooks);
+  hooks.finished = keeper(work, output, several, machine.json, view, extent.keep_pictures);
+  generate(*models, requests, runtime, hooks, {extent.memory_bytes, /*last_use=*/true});
   work.seconds = seconds_since(start);
+  forecast.remember(peak_memory_bytes(), work.seconds);
+  if (!machine.json)
+    fmt::print(stderr, "{} of memory and {:.0f} s taken\n", format_bytes(peak_memory_bytes()),
+               work.seconds);
   return work;
 }
 
@@ -116,8 +143,12 @@ std::string compare(const Image& before, const Image& now) {
 
 }  // namespace
 
-int run(const GenerateCommand& command) {
-  const auto work = make_pictures(requests_of(command), command.output, command.machine);
+int run(const GenerateCommand& given) {
+  GenerateCommand command = given;
+  // Under a budget the plan chooses.
+  if (command.memory.empty()) apply_tuning(command.request, command.machine);
+  const Extent extent{command.memory.empty() ? 0 : parse_memory(command.memory), false};
+  const auto work = make_pictures(requests_of(command), command.output, command.machine, extent);
   if (command.machine.json) print_json(as_json(work));
   return 0;
 }
@@ -134,7 +165,7 @@ int run(const ReplayCommand& command) {
   }
   const auto request = request_from_infotext(infotext);
   check(request);
-  const auto work = make_pictures({request}, output, command.machine, true);
+  const auto work = make_pictures({request}, output, command.machine, {0, true});
   const auto verdict = compare(load_image(command.file), work.pictures.front());
   if (command.machine.json) {
     auto object = as_json(work);

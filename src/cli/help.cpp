@@ -125,6 +125,8 @@ const char* const kGenerateExamples =
     sumi generate "a castle" -m v1-5.safetensors --size 512x512 --hires-scale 2 --hires-strength 0.6
   One prompt a line, computed together:
     sumi generate --prompts list.txt --batch-size 4 -o sheet/
+  On a machine with little memory:
+    sumi generate "a lighthouse" -m v1-5.safetensors --memory 2G
   For programs:
     sumi generate "a red apple" --seed 1 -o apple.webp --quality 90 --json
 )";

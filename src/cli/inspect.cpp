@@ -75,6 +75,10 @@ void print_inventory(const Inventory& inventory) {
   line("layout", inventory.layout);
   line("format", inventory.format);
   line("family", inventory.family);
+  for (const auto& part : inventory.parts)
+    if (part.int8_weights > 0)
+      line("int8", fmt::format("{}: {} weights as bytes with a scale for each output channel",
+                               part.name, part.int8_weights));
   print_parts(inventory.parts);
   print_pairs("HINTS", inventory.hints);
   print_pairs("METADATA", inventory.metadata);

@@ -4,13 +4,16 @@
 #include <cmath>
 #include <optional>
 
+#include "core/process_memory.h"
 #include "core/tensor.h"
+#include "core/tensor_memory.h"
 #include "diffusion/guidance.h"
 #include "media/colour.h"
 #include "media/resize.h"
 #include "models/conditioning.h"
 #include "pipelines/denoise.h"
 #include "pipelines/image_tensor.h"
+#include "pipelines/memory_plan.h"
 #include "pipelines/model_set.h"
 #include "pipelines/release.h"
 #include "pipelines/sketch.h"
@@ -35,10 +38,16 @@ struct Session {
   const GenerateHooks& hooks;
   TextConditioner conditioner;
   TilePlan tiles;
+  bool unet_stays = true;  ///< its layout, while pictures are decoded
 };
 
-TilePlan tile_plan(const GenerateRequest& r) {
-  return {.always = r.vae_tiling == "on", .never = r.vae_tiling == "off", .tile_px = r.vae_tile};
+/// Gives up a network's layouts until it is used again. Small ones are not worth a call to the
+/// system.
+void let_go(const Module& network) {
+  constexpr std::uint64_t kWorthReturning = std::uint64_t{64} << 20;
+  const bool large = layout_bytes(network) >= kWorthReturning;
+  release_layouts(network);
+  if (large) return_freed_memory();
 }
 
 Tensor blurred(const Tensor& mask, int radius) {
@@ -159,7 +168,7 @@ Tensor run_pass(const Session& s, std::span<const GenerateRequest> batch, const 
   std::vector<Listening> pictures;
   for (const auto& one : batch)
     pictures.push_back(listen(s, one, pass.steps, pass.first_pass_steps));
-  release_layouts(s.models.text);  // not needed while the picture is drawn
+  let_go(s.models.text);  // not needed while the picture is drawn
   const bool edits = s.models.spec.variant == "instruct-pix2pix";
   const GuidanceSettings guidance{r.guidance_scale, r.guidance_rescale, r.guidance_start,
                                   r.guidance_end, edits ? r.image_guidance_scale : 0};
@@ -237,6 +246,7 @@ std::vector<Picture> run_batch(const Session& s, std::span<const GenerateRequest
     latents = run_pass(s, batch, Source{}, second, noise, second.start.sizes());
   }
 
+  if (!s.unet_stays) let_go(s.models.unet);
   std::vector<Picture> pictures;
   for (std::int64_t i = 0; i < count; ++i) {
     s.runtime.cancel.check();
@@ -283,18 +293,6 @@ bool same_settings(GenerateRequest a, const GenerateRequest& b) {
   return to_json(a) == to_json(b);
 }
 
-/// As many pictures as fit into a quarter of the free memory, at most 16.
-std::size_t batch_size_for(const ModelSet& models, const GenerateRequest& r) {
-  if (r.batch_size > 0) return static_cast<std::size_t>(r.batch_size);
-  const double latents =
-      static_cast<double>(r.width) * r.height / models.coder.downscale() / models.coder.downscale();
-  // Skips and one block's working set, for both branches of guidance.
-  const double bytes =
-      latents * models.spec.unet.block_out_channels.front() * sizeof(float) * 2 * 40;
-  const double free_bytes = static_cast<double>(available_memory_bytes());
-  return static_cast<std::size_t>(std::clamp(free_bytes / 4 / bytes, 1.0, 16.0));
-}
-
 }  // namespace
 
 std::shared_ptr<ModelSet> load_models(const GenerateRequest& request, const Runtime& runtime) {
@@ -305,24 +303,41 @@ std::shared_ptr<ModelSet> load_models(const GenerateRequest& request, const Runt
 }
 
 std::vector<Picture> generate(ModelSet& models, std::span<const GenerateRequest> requests,
-                              const Runtime& runtime, const GenerateHooks& hooks) {
+                              const Runtime& runtime, const GenerateHooks& hooks,
+                              const MemoryOptions& memory) {
   const torch::NoGradGuard no_grad;
+  if (requests.empty()) return {};
   std::vector<Picture> pictures;
-  const auto singles = single_pictures(models, requests);
+  auto singles = single_pictures(models, requests);
+  const bool open = requests.front().precision == "auto";
+  const auto resident = resident_memory_bytes();
   for (std::size_t begin = 0; begin < singles.size();) {
-    const auto& r = singles[begin];
-    const auto limit = std::min(singles.size(), begin + batch_size_for(models, r));
-    std::size_t end = begin + 1;
-    while (end < limit && same_settings(singles[end], r)) ++end;
-    const Session session{
-        models, runtime, hooks,
-        TextConditioner(models.tokenizer, models.text, models.spec.skipped_text_layers),
-        tile_plan(r)};
-    use_precision(models, r.precision);
-    const auto source = read_source(session, r);
-    auto batch = run_batch(session, std::span(singles).subspan(begin, end - begin), source);
-    std::move(batch.begin(), batch.end(), std::back_inserter(pictures));
-    begin = end;
+    const auto alike = static_cast<std::size_t>(
+        std::find_if_not(singles.begin() + static_cast<std::ptrdiff_t>(begin), singles.end(),
+                         [&](const auto& other) { return same_settings(other, singles[begin]); }) -
+        singles.begin());
+    const auto plan =
+        plan_memory(models, singles[begin], alike - begin, open,
+                    {memory.budget_bytes, memory.last_use && alike == singles.size()}, resident);
+    if (hooks.planned) hooks.planned(plan);
+    use_precision(models, plan.precision);
+    while (begin < alike) {
+      const auto end = std::min(alike, begin + plan.batch_size);
+      const auto batch = std::span(singles).subspan(begin, end - begin);
+      for (auto& r : batch) r.precision = plan.precision;
+      const bool last = memory.last_use && end == singles.size();
+      const Session session{
+          models,
+          runtime,
+          hooks,
+          TextConditioner(models.tokenizer, models.text, models.spec.skipped_text_layers),
+          plan.tiles,
+          plan.unet_stays && !last};
+      const auto source = read_source(session, batch.front());
+      auto made = run_batch(session, batch, source);
+      std::move(made.begin(), made.end(), std::back_inserter(pictures));
+      begin = end;
+    }
   }
   return pictures;
 }

@@ -9,6 +9,7 @@
 #include "core/progress.h"
 #include "core/runtime.h"
 #include "media/image.h"
+#include "pipelines/memory_options.h"
 #include "pipelines/request.h"
 
 namespace sumi {
@@ -27,7 +28,8 @@ struct Picture {
 struct GenerateHooks {
   ProgressSink progress;
   std::function<void(int step, const Image& sketch)> preview;  ///< the first picture's estimate
-  std::function<void(const Picture&)> finished;  ///< each picture as soon as it is done
+  std::function<void(const Picture&)> finished;    ///< each picture as soon as it is done
+  std::function<void(const MemoryPlan&)> planned;  ///< before the first picture of each settings
 };
 
 /// Loads what the request names (checkpoint, tokenizer, autoencoder) for the Runtime's device.
@@ -35,8 +37,10 @@ std::shared_ptr<ModelSet> load_models(const GenerateRequest& request, const Runt
 
 /// Text, image and mask to pictures: `count` pictures for each request. Requests may differ in
 /// prompt, negative prompt and seed; the rest must be equal, so that they share forward passes.
-/// Throws Error for what does not fit, Cancelled within a step of runtime.cancel.
+/// Throws Error for what does not fit, also into `memory`, Cancelled within a step of
+/// runtime.cancel.
 std::vector<Picture> generate(ModelSet& models, std::span<const GenerateRequest> requests,
-                              const Runtime& runtime, const GenerateHooks& hooks = {});
+                              const Runtime& runtime, const GenerateHooks& hooks = {},
+                              const MemoryOptions& memory = {});
 
 }  // namespace sumi

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "models/cost.h"
 #include "pipelines/tiling.h"
 
 namespace sumi {
 namespace {
 
-constexpr std::int64_t kTile_px = 512;
 /// A quarter of a tile is shared with its neighbour: wide enough that the decoder's view beyond a
 /// tile's edge, and the slightly different norms of the two tiles, fade out unseen.
 constexpr std::int64_t kOverlapParts = 4;
@@ -34,6 +34,34 @@ std::uint64_t LatentCoder::decode_bytes(std::int64_t width_px, std::int64_t heig
   return pixels * sizeof(float) * static_cast<std::uint64_t>(2 * fine + wide);
 }
 
+std::uint64_t LatentCoder::decode_bytes(std::int64_t width_px, std::int64_t height_px,
+                                        const TilePlan& tiles) const {
+  const auto tile = tiles.tile_px > 0 ? tiles.tile_px : kDefaultTile_px;
+  if (!tiles.always || (width_px <= tile && height_px <= tile))
+    return decode_bytes(width_px, height_px);
+  // Beside a tile the picture as a weighted sum, the sum of the weights and the quotient.
+  constexpr std::uint64_t kWhole = 8 * sizeof(float);
+  return decode_bytes(std::min(tile, width_px), std::min(tile, height_px)) +
+         static_cast<std::uint64_t>(width_px * height_px) * kWhole;
+}
+
+std::uint64_t LatentCoder::decoder_layout_bytes() const {
+  std::uint64_t bytes = 0;
+  const auto slots = vae_ ? vae_->slots() : tiny_->slots();
+  for (const auto& [path, slot] : slots)
+    if (slot->layout_bytes && !path.starts_with("encoder.") && !path.starts_with("quant_conv."))
+      bytes += slot->layout_bytes();
+  return bytes;
+}
+
+double LatentCoder::decode_operations(std::int64_t width_px, std::int64_t height_px) const {
+  if (vae_) return decoder_operations(vae_->config(), width_px, height_px);
+  // Nine products of a pixel for each weight, most of them at the finest two levels.
+  const auto pixels = static_cast<double>(width_px) * static_cast<double>(height_px);
+  const double width = tiny_->config().decoder_block_out_channels.back();
+  return pixels * width * width * 18 * 4;
+}
+
 bool LatentCoder::tiled(const TilePlan& tiles, std::int64_t width_px,
                         std::int64_t height_px) const {
   if (tiles.always || tiles.never) return tiles.always;
@@ -46,7 +74,7 @@ Tensor LatentCoder::encode_unscaled(const Tensor& image, const TilePlan& tiles) 
     return vae_ ? mean_of_moments(vae_->encode_moments(part)) : tiny_->encode(part);
   };
   if (!tiled(tiles, image.size(3), image.size(2))) return one(image);
-  const auto tile = tiles.tile_px > 0 ? tiles.tile_px : kTile_px;
+  const auto tile = tiles.tile_px > 0 ? tiles.tile_px : kDefaultTile_px;
   return map_tiles(image, tile, tile / kOverlapParts, 1, downscale(), one);
 }
 
@@ -62,8 +90,8 @@ Tensor LatentCoder::decode(const Tensor& latents, const TilePlan& tiles) const {
   };
   if (!tiled(tiles, latents.size(3) * downscale(), latents.size(2) * downscale()))
     return one(latents);
-  const auto tile =
-      std::max<std::int64_t>((tiles.tile_px > 0 ? tiles.tile_px : kTile_px) / downscale(), 8);
+  const auto tile = std::max<std::int64_t>(
+      (tiles.tile_px > 0 ? tiles.tile_px : kDefaultTile_px) / downscale(), 8);
   return map_tiles(latents, tile, tile / kOverlapParts, downscale(), 1, one);
 }
 

@@ -8,6 +8,9 @@
 
 namespace sumi {
 
+/// The side of tiles where nothing else is said, in pixels.
+constexpr std::int64_t kDefaultTile_px = 512;
+
 /// When and how pictures are coded in tiles.
 struct TilePlan {
   bool always = false;
@@ -34,6 +37,13 @@ class LatentCoder {
   Tensor decode(const Tensor& latents, const TilePlan& tiles = {}) const;
   /// Peak working memory of decoding one picture whole, an estimate from the widest level.
   std::uint64_t decode_bytes(std::int64_t width_px, std::int64_t height_px) const;
+  /// The same in tiles as `tiles` says, where it says always; else whole.
+  std::uint64_t decode_bytes(std::int64_t width_px, std::int64_t height_px,
+                             const TilePlan& tiles) const;
+  /// Memory of the decoder's laid out weights.
+  std::uint64_t decoder_layout_bytes() const;
+  /// Multiplications and additions of decoding one picture whole.
+  double decode_operations(std::int64_t width_px, std::int64_t height_px) const;
 
  private:
   bool tiled(const TilePlan& tiles, std::int64_t width_px, std::int64_t height_px) const;

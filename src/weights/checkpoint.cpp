@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <functional>
 #include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/stored_bytes.h"
 #include "weights/names.h"
 #include "weights/safetensors.h"
 #include "weights/state_dict.h"
@@ -36,14 +39,25 @@ StateDict make_tensors(const PlacedTensors& placed, const std::shared_ptr<const 
   return state;
 }
 
+/// A tensor of ours, with its scales where bytes shall be multiplied out.
+struct Part {
+  const Tensor* value = nullptr;
+  const Tensor* scale = nullptr;
+};
+
 /// What one tensor of a file is made from: one of ours, or three.
 struct Recipe {
-  std::vector<const Tensor*> parts;
+  std::vector<Part> parts;
   KeyChange change = KeyChange::none;
 };
 
-Tensor to_theirs(const Recipe& recipe) {
-  const Tensor& first = *recipe.parts.front();
+Tensor made(const Part& part, const std::string& name) {
+  if (!part.scale) return *part.value;
+  return multiplied_out(*part.value, checked_scale(*part.scale, *part.value, name, "the weights"));
+}
+
+Tensor to_theirs(const Recipe& recipe, const std::string& name) {
+  const Tensor first = made(recipe.parts.front(), name);
   switch (recipe.change) {
     case KeyChange::none:
       return first;
@@ -52,13 +66,32 @@ Tensor to_theirs(const Recipe& recipe) {
     case KeyChange::transposed:
       return first.t();
     case KeyChange::third:
-      return torch::cat({*recipe.parts[0], *recipe.parts[1], *recipe.parts[2]});
+      return torch::cat({first, made(recipe.parts[1], name), made(recipe.parts[2], name)});
   }
   return first;
 }
 
+/// The weight that scales of this name belong to, if it is one of bytes.
+bool is_scale(const StateDict& state, const std::string& name) {
+  const std::string end = scale_name("");
+  if (!name.ends_with(end)) return false;
+  const auto weight = state.find(name.substr(0, name.size() - end.size()));
+  return weight != state.end() && weight->second.scalar_type() == torch::kChar;
+}
+
+/// A tensor of `state`; bytes without their scales are an Error.
+Part part_of(const StateDict& state, const std::string& name, const Tensor& tensor,
+             StoredBytes bytes) {
+  if (bytes == StoredBytes::kept || tensor.scalar_type() != torch::kChar) return {&tensor, nullptr};
+  const auto scale = state.find(scale_name(name));
+  if (scale == state.end())
+    throw Error(fmt::format("{} is missing: {} cannot be multiplied out", scale_name(name), name),
+                "the file is damaged or was written by another program; get it again");
+  return {&tensor, &scale->second};
+}
+
 std::vector<std::int64_t> their_shape(const Recipe& recipe) {
-  std::vector<std::int64_t> shape = recipe.parts.front()->sizes().vec();
+  std::vector<std::int64_t> shape = recipe.parts.front().value->sizes().vec();
   if (recipe.change == KeyChange::matrix && shape.size() == 2) shape.resize(4, 1);
   if (recipe.change == KeyChange::transposed) std::swap(shape.at(0), shape.at(1));
   if (recipe.change == KeyChange::third) shape.at(0) *= 3;
@@ -78,21 +111,24 @@ Tensor converted(const Tensor& tensor, DType dtype, const std::string& name) {
 /// Writes one file, making and converting a tensor at a time. `as_they_are` names are never
 /// converted.
 void write_recipes(const fs::path& file, const std::map<std::string, Recipe>& recipes,
-                   std::optional<DType> dtype, const StateDict& as_they_are) {
+                   std::optional<DType> dtype, const std::function<bool(const std::string&)>& stays,
+                   std::map<std::string, std::string> metadata = {}) {
   std::vector<TensorPlan> plans;
   std::vector<const Recipe*> order;
   for (const auto& [name, recipe] : recipes) {
-    const Tensor& first = *recipe.parts.front();
-    const bool convert = dtype && first.is_floating_point() && !as_they_are.contains(name);
-    plans.push_back({name, convert ? *dtype : dtype_of(first), their_shape(recipe)});
+    const Part& first = recipe.parts.front();
+    const bool convert = dtype && (first.scale || first.value->is_floating_point()) && !stays(name);
+    const DType own = first.scale ? DType::f32 : dtype_of(*first.value);
+    plans.push_back({name, convert ? *dtype : own, their_shape(recipe)});
     order.push_back(&recipe);
   }
   Tensor current;
   const auto make = [&](std::size_t i) {
-    current = converted(to_theirs(*order[i]), plans[i].dtype, plans[i].name);
+    current = converted(to_theirs(*order[i], plans[i].name), plans[i].dtype, plans[i].name);
     return bytes_of(current);
   };
-  write_safetensors(file, plans, make, {{"format", "pt"}});
+  metadata["format"] = "pt";
+  write_safetensors(file, plans, make, metadata);
 }
 
 const KeyTable& naming_for(const Checkpoint& checkpoint, const fs::path& file) {
@@ -109,6 +145,7 @@ std::map<std::string, Recipe> plan_single_file(const fs::path& file, const Check
   std::vector<std::string> homeless;
   for (const auto& [component, state] : checkpoint.components) {
     for (const auto& [name, tensor] : state) {
+      if (is_scale(state, name)) continue;
       const KeyPair* pair = naming.to_theirs(component, name);
       if (!pair) {
         homeless.push_back(component + "." + name);
@@ -116,13 +153,14 @@ std::map<std::string, Recipe> plan_single_file(const fs::path& file, const Check
       }
       Recipe& recipe = recipes[pair->theirs];
       recipe.change = pair->change;
-      recipe.parts.resize(pair->change == KeyChange::third ? 3 : 1, nullptr);
-      recipe.parts[static_cast<std::size_t>(pair->part)] = &tensor;
+      recipe.parts.resize(pair->change == KeyChange::third ? 3 : 1);
+      recipe.parts[static_cast<std::size_t>(pair->part)] =
+          part_of(state, name, tensor, StoredBytes::multiplied_out);
     }
   }
   for (const auto& [name, recipe] : recipes)
-    for (const Tensor* part : recipe.parts)
-      if (!part) homeless.push_back(name);
+    for (const Part& part : recipe.parts)
+      if (!part.value) homeless.push_back(name);
   if (!homeless.empty())
     throw Error(
         fmt::format("{}: {} weights have no place in the layout {}, the first is {}", file.string(),
@@ -130,7 +168,7 @@ std::map<std::string, Recipe> plan_single_file(const fs::path& file, const Check
         "only networks built like SD 1.x and 2.x have a single-file layout; write a diffusers "
         "folder instead");
   for (const auto& [name, tensor] : checkpoint.unused)
-    recipes.emplace(name, Recipe{{&tensor}, KeyChange::none});
+    recipes.emplace(name, Recipe{{{&tensor}}, KeyChange::none});
   return recipes;
 }
 
@@ -155,15 +193,28 @@ bool has_place(const std::string& name, const Json& config) {
          classes.dump().find("WithProjection") != std::string::npos;
 }
 
+/// What a file with weights of bytes says about itself.
+std::map<std::string, std::string> metadata_of(const StateDict& state, StoredBytes bytes) {
+  const bool has_bytes = std::any_of(state.begin(), state.end(), [](const auto& named) {
+    return named.second.scalar_type() == torch::kChar;
+  });
+  if (!has_bytes || bytes == StoredBytes::multiplied_out) return {};
+  return {{"sumi.int8", "weight[out, ...] = weight_scale[out] * weight, where weight is I8"}};
+}
+
 void write_component(const fs::path& folder, const std::string& component, const StateDict& state,
-                     const Json& config, std::optional<DType> dtype) {
+                     const Json& config, std::optional<DType> dtype, StoredBytes bytes) {
   fs::create_directory(folder);
   const bool text = component.starts_with("text_encoder");
   std::map<std::string, Recipe> recipes;
-  for (const auto& [name, tensor] : state)
-    if (!text || has_place(name, config)) recipes.emplace(name, Recipe{{&tensor}, KeyChange::none});
+  for (const auto& [name, tensor] : state) {
+    if (text && !has_place(name, config)) continue;
+    if (bytes == StoredBytes::multiplied_out && is_scale(state, name)) continue;
+    recipes.emplace(name, Recipe{{part_of(state, name, tensor, bytes)}, KeyChange::none});
+  }
+  const auto stays = [&](const std::string& name) { return is_scale(state, name); };
   write_recipes(folder / (text ? "model.safetensors" : "diffusion_pytorch_model.safetensors"),
-                recipes, dtype, {});
+                recipes, dtype, stays, metadata_of(state, bytes));
   write_file(folder / "config.json", config.dump(2) + "\n");
 }
 
@@ -258,11 +309,16 @@ Checkpoint open_checkpoint(const fs::path& path) {
 void save_single_file(const fs::path& file, const Checkpoint& checkpoint,
                       std::optional<DType> dtype) {
   const KeyTable& naming = naming_for(checkpoint, file);
-  write_recipes(file, plan_single_file(file, checkpoint, naming), dtype, checkpoint.unused);
+  for (const auto& [component, state] : checkpoint.components)
+    if (!dtype && !metadata_of(state, StoredBytes::kept).empty())
+      throw Error(fmt::format("{}: int8 weights have no single-file layout", file.string()),
+                  "convert to f16, bf16 or f32, or write a diffusers folder");
+  write_recipes(file, plan_single_file(file, checkpoint, naming), dtype,
+                [&](const std::string& name) { return checkpoint.unused.contains(name); });
 }
 
 void save_diffusers_folder(const fs::path& folder, const Checkpoint& checkpoint,
-                           std::optional<DType> dtype) {
+                           std::optional<DType> dtype, StoredBytes bytes) {
   for (const auto& [component, state] : checkpoint.components)
     if (!checkpoint.configs.contains(component))
       throw Error(fmt::format("{}: the config of {} is not known", folder.string(), component),
@@ -270,7 +326,7 @@ void save_diffusers_folder(const fs::path& folder, const Checkpoint& checkpoint,
   AtomicFolder partial(folder);
   for (const auto& [component, state] : checkpoint.components)
     write_component(partial.path() / component, component, state, checkpoint.configs.at(component),
-                    dtype);
+                    dtype, bytes);
   if (const auto scheduler = checkpoint.configs.find("scheduler");
       scheduler != checkpoint.configs.end()) {
     fs::create_directory(partial.path() / "scheduler");

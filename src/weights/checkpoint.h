@@ -32,17 +32,22 @@ struct Checkpoint {
 Checkpoint open_checkpoint(const std::filesystem::path& path);
 Checkpoint to_checkpoint(const CheckpointFiles& files);
 
+/// What becomes of weights that are bytes with scales (core/stored_bytes.h).
+enum class StoredBytes { kept, multiplied_out };
+
 /// Writes the original layout in one safetensors file, complete or not at all. Floating-point
 /// weights get the dtype (their own when none is given); buffers under `unused` are kept as they
-/// are. Throws Error when a weight has no name in that layout or does not fit into the dtype's
-/// range.
+/// are; bytes are multiplied out. Throws Error when a weight has no name in that layout, does not
+/// fit into the dtype's range, or is bytes and no dtype is given.
 void save_single_file(const std::filesystem::path& file, const Checkpoint& checkpoint,
                       std::optional<DType> dtype = {});
 
 /// Writes a diffusers folder with the checkpoint's configs and tokenizer; it appears complete or
 /// not at all. Throws Error when a config is missing or `folder` already holds something. A text
-/// tower with more layers than its config says is written without the surplus ones.
+/// tower with more layers than its config says is written without the surplus ones. Bytes that are
+/// kept keep their scales, in float32; multiplied out without a dtype they become float32.
 void save_diffusers_folder(const std::filesystem::path& folder, const Checkpoint& checkpoint,
-                           std::optional<DType> dtype = {});
+                           std::optional<DType> dtype = {},
+                           StoredBytes bytes = StoredBytes::multiplied_out);
 
 }  // namespace sumi

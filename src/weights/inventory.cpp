@@ -19,8 +19,13 @@ void count(PartSummary& part, const TensorView& view) {
 PartSummary summarise(const std::string& name, const PlacedTensors& placed) {
   PartSummary part;
   part.name = name;
-  for (const auto& [key, tensor] : placed)
+  for (const auto& [key, tensor] : placed) {
     if (tensor.part == 0) count(part, tensor.view);
+    const auto scale = placed.find(key + "_scale");
+    if (tensor.view.dtype != DType::i8 || scale == placed.end()) continue;
+    ++part.int8_weights;
+    part.parameters -= static_cast<std::uint64_t>(element_count(scale->second.view));
+  }
   return part;
 }
 
@@ -79,6 +84,7 @@ Json to_json(const Inventory& inventory) {
                      {"tensors", part.tensors},
                      {"parameters", part.parameters},
                      {"bytes", part.bytes},
+                     {"int8_weights", part.int8_weights},
                      {"dtypes", part.dtypes}});
   return {{"path", inventory.path},
           {"layout", inventory.layout},

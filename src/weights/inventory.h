@@ -16,6 +16,7 @@ struct PartSummary {
   std::size_t tensors = 0;
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
+  std::size_t int8_weights = 0;  ///< stored as bytes with a scale for each output channel
   std::map<std::string, std::size_t> dtypes;  ///< tensors by dtype: {"F16": 686}
 };
 

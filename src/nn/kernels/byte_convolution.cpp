@@ -41,8 +41,8 @@ struct ByteConvolution::State {
     quantised = std::move(bytes);
     weights.emplace(memory::desc({shape.out, shape.in, shape.kernel, shape.kernel},
                                  memory::data_type::s8, memory::format_tag::oihw),
-                    quantised.values.data());
-    quantised.values = std::vector<std::int8_t>();  // = {} would keep the memory
+                    quantised.data());
+    quantised.give_up_values();
     bias.resize(static_cast<std::size_t>(shape.out));
     offset.resize(bias.size());
     if (bias_or_none) bias.assign(bias_or_none, bias_or_none + shape.out);

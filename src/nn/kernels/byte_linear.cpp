@@ -37,12 +37,11 @@ struct ByteLinear::State {
       : in(width_in),
         out(width_out),
         quantised(std::move(bytes)),
-        weights({{out, in}, memory::data_type::s8, memory::format_tag::ab},
-                quantised.values.data()),
+        weights({{out, in}, memory::data_type::s8, memory::format_tag::ab}, quantised.data()),
         bias(static_cast<std::size_t>(out)),
         scale(static_cast<std::size_t>(out)),
         offset(static_cast<std::size_t>(out)) {
-    quantised.values = std::vector<std::int8_t>();  // = {} would keep the memory
+    quantised.give_up_values();
     if (bias_or_none) bias.assign(bias_or_none, bias_or_none + out);
   }
 

@@ -64,7 +64,7 @@ Powers quantise_channel(const float* weight, std::int64_t inner, std::int8_t* va
 ByteWeights empty_weights(std::int64_t out, std::int64_t inner) {
   const auto channels = static_cast<std::size_t>(out);
   return {std::vector<std::int8_t>(static_cast<std::size_t>(out * inner)),
-          std::vector<float>(channels), std::vector<std::int32_t>(channels)};
+          std::vector<float>(channels), std::vector<std::int32_t>(channels), 0, nullptr};
 }
 
 /// Channels first to first + count - 1 of `bytes` from their floats.
@@ -108,14 +108,15 @@ ByteWeights quantise_weights(const float* weight, std::int64_t out, std::int64_t
 
 ByteWeights stored_weights(const std::int8_t* values, const float* scale, std::int64_t out,
                            std::int64_t inner) {
-  ByteWeights bytes = empty_weights(out, inner);
-  bytes.scale.assign(scale, scale + out);
+  ByteWeights bytes = {{},
+                       {scale, scale + out},
+                       std::vector<std::int32_t>(static_cast<std::size_t>(out)),
+                       0,
+                       values};
 #pragma omp parallel for if (out * inner > 10000)
-  for (std::int64_t c = 0; c < out; ++c) {
-    const std::int8_t* from = values + c * inner;
-    std::copy(from, from + inner, bytes.values.data() + c * inner);
-    bytes.sum[static_cast<std::size_t>(c)] = std::accumulate(from, from + inner, std::int32_t{0});
-  }
+  for (std::int64_t c = 0; c < out; ++c)
+    bytes.sum[static_cast<std::size_t>(c)] =
+        std::accumulate(values + c * inner, values + (c + 1) * inner, std::int32_t{0});
   bytes.snr_db = std::numeric_limits<double>::infinity();
   return bytes;
 }
