@@ -7,6 +7,7 @@
 #include "cli/machine.h"
 #include "cli/measurement.h"
 #include "cli/plain_commands.h"
+#include "cli/profile.h"
 #include "cli/version.h"
 
 namespace sumi {
@@ -46,9 +47,19 @@ void print_line(const Measurement& measurement, const Json& seen) {
   std::fflush(stdout);
 }
 
+int run_profile(const BenchCommand& command) {
+  Json report = {{"profile", profile_networks(command)}, {"machine", describe_machine(command)}};
+  if (command.machine.json)
+    print_json(report);
+  else
+    print_profile(report["profile"]);
+  return 0;
+}
+
 }  // namespace
 
 int run(const BenchCommand& command) {
+  if (command.profile) return run_profile(command);
   check_keys(command);
   Json report = {{"suite", command.suite},
                  {"ratios", Json::object()},

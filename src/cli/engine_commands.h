@@ -13,6 +13,7 @@ int run(const ConvertCommand& command);
 int run(const TrainCommand& command);
 int run(const EvalCommand& command);
 int run(const BenchCommand& command);
+int run(const TuneCommand& command);
 
 /// Versions of the libraries that compute: libtorch, onednn, openblas; whether there is CUDA.
 Json library_versions();
