@@ -34,7 +34,7 @@ TEST(Help, ShowsCommandsAndExamples) {
     EXPECT_EQ(help.exit_code, 0);
     EXPECT_THAT(help.err, IsEmpty());
     for (const auto* command :
-         {"generate", "replay", "info", "doctor", "model", "data", "train", "bench"})
+         {"generate", "replay", "info", "doctor", "model", "data", "train", "bench", "tune"})
       EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + command));
     EXPECT_THAT(help.out, HasSubstr("Examples:"));
   }

@@ -20,6 +20,7 @@ const std::string kPrompt = "a 3d render of a red apple on a blue background";
 class Engine : public testing::Test {
  protected:
   void SetUp() override {
+    setenv("SUMI_CACHE", cache_.path().c_str(), 1);
     if (!std::filesystem::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"))
       GTEST_SKIP() << "models/default is not there";
   }
@@ -31,6 +32,7 @@ class Engine : public testing::Test {
     return found;
   }
   TemporaryDirectory folder_;
+  TemporaryDirectory cache_;  ///< what the user's own runs remembered is not looked at
 };
 
 TEST_F(Engine, DrawsAndReplaysTheSamePixels) {
@@ -74,6 +76,30 @@ TEST_F(Engine, ConvertedModelsDrawTheSamePicture) {
                   .exit_code,
               0);
   EXPECT_EQ(load_image(path("a.png")), load_image(path("b.png")));
+}
+
+TEST_F(Engine, WhatWasTunedIsUsedUntilForgotten) {
+  const auto tuned = run_sumi({"tune", "--seconds", "5", "--json"});
+  ASSERT_EQ(tuned.exit_code, 0) << tuned.out << tuned.err;
+  const auto report = parse_json(tuned.out, "stdout");
+  const auto kept = report.at("kept");
+  EXPECT_GT(report.at("trials").size(), 0u);
+  EXPECT_EQ(kept.at("width"), 64);
+  EXPECT_TRUE(kept.at("own_size").get<bool>());
+  // Another choice than the model would make by itself, to see that it is followed.
+  auto entries = read_json(cache_.path() / "tuning.json");
+  ASSERT_EQ(entries.size(), 1u);
+  const auto batch_size = [&] {
+    const auto made = run_sumi(
+        {"generate", kPrompt, "--seed", "5", "--steps", "1", "-o", path("tuned.png"), "--json"});
+    return parse_json(made.out, "stdout").at("settings").at("batch_size");
+  };
+  entries[0]["batch_size"] = 3;
+  write_file(cache_.path() / "tuning.json", entries.dump());
+  EXPECT_EQ(batch_size(), 3);
+  const auto forgotten = run_sumi({"tune", "--forget", "--json"});
+  EXPECT_EQ(parse_json(forgotten.out, "stdout").at("forgotten"), 1);
+  EXPECT_EQ(batch_size(), 0);
 }
 
 TEST_F(Engine, CtrlCEndsWithoutAFile) {
