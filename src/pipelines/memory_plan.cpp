@@ -12,14 +12,15 @@ namespace sumi {
 namespace {
 
 /// What running adds beside weights and activations: code that is read for the first time and
-/// compiled, threads' stacks, scratch memory of the kernels.
-constexpr std::uint64_t kRunning = std::uint64_t{60} << 20;
+/// compiled, threads' stacks, scratch memory of the kernels; and for every layout what preparing it
+/// leaves between the others.
+constexpr std::uint64_t kRunning = std::uint64_t{20} << 20;
+constexpr std::uint64_t kLayoutsBetweenGaps = 16;
 /// Between what lives at most and what the arena spans, and what a walk over blocks leaves out.
 constexpr double kSpread = 1.5;
 /// Decoders lay out little of their weights where pictures are large (nn/kernels).
 constexpr std::int64_t kLargePicture_px = 256;
 constexpr std::uint64_t kLargePart = 8;
-constexpr std::uint64_t kTextActivations = std::uint64_t{16} << 20;
 constexpr std::int64_t kSmallestTile_px = 128;
 constexpr std::size_t kLargestBatch = 16;
 constexpr int kContextTokens = 77;
@@ -47,6 +48,13 @@ PassCost pass_cost(const ModelSet& models, const GenerateRequest& r, const Size&
                    int8);
 }
 
+/// Every layer's output is kept, and as much again four times while a layer runs.
+std::uint64_t text_activations(const ModelSet& models) {
+  const auto& text = models.spec.text;
+  return static_cast<std::uint64_t>(text.hidden_size) * kContextTokens *
+         static_cast<std::uint64_t>(text.num_hidden_layers + 4) * sizeof(float);
+}
+
 std::uint64_t unet_layout(const ModelSet& models, bool int8) {
   std::uint64_t bytes = 0;
   for (const auto& [path, slot] : models.unet.slots()) {
@@ -56,7 +64,7 @@ std::uint64_t unet_layout(const ModelSet& models, bool int8) {
     bytes += slot->layout_bytes();
     slot->precision = before;
   }
-  return bytes;
+  return bytes + bytes / kLayoutsBetweenGaps;
 }
 
 std::uint64_t decoder_layout(const ModelSet& models, const Size& size, const TilePlan& tiles) {
@@ -73,7 +81,7 @@ Forecast forecast(const ModelSet& models, const GenerateRequest& r, const Memory
   const auto unet = unet_layout(models, int8);
   const auto base = resident + kRunning;
   Forecast result;
-  result.text_bytes = base + layout_bytes(models.text) + kTextActivations;
+  result.text_bytes = base + layout_bytes(models.text) + text_activations(models);
   const auto alive =
       static_cast<double>(pass_cost(models, r, size, plan.batch_size, int8).activation_bytes);
   result.denoising_bytes = base + unet + static_cast<std::uint64_t>(kSpread * alive);
