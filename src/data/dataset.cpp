@@ -7,7 +7,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "data/rasterise.h"
+#include "data/collection.h"
 #include "media/resize.h"
 
 namespace sumi {
@@ -70,6 +70,25 @@ std::set<std::string> wanted_names(const DatasetConfig& config, const std::vecto
   return wanted;
 }
 
+/// Where curate() fixed the side, names do not count.
+bool is_in(Split split, const Row& row) {
+  if (row.split.empty()) return belongs_to(split, row.style, row.name);
+  switch (split) {
+    case Split::train:
+      return row.split == "train";
+    case Split::validation:
+    case Split::validation_concepts:
+      return row.split == "validation";
+    case Split::held_out:
+      return row.split == "held_out";
+    case Split::held_out_pairs:
+      return false;
+    case Split::scorer:
+      break;
+  }
+  return true;
+}
+
 bool in_groups(const DatasetConfig& config, const Row& row) {
   const auto& groups = config.groups;
   return groups.empty() || std::find(groups.begin(), groups.end(), row.group) != groups.end() ||
@@ -118,8 +137,7 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
   for (auto& row : rows) {
     const bool whole = is_whole_picture(row);
     const auto place = whole ? 0 : sprite++;
-    if (!belongs_to(split_, row.style, row.name) || (!whole && sprites_.at(place).width == 0))
-      continue;
+    if (!is_in(split_, row) || (!whole && sprites_.at(place).width == 0)) continue;
     sprite_of_.push_back(place);
     cumulative_.push_back(total += row.weight);
     rows_.push_back(std::move(row));
@@ -156,11 +174,7 @@ Sample Dataset::at(std::uint64_t index) const {
   const auto first = draw_row(random);
   const auto& row = rows_[first];
   if (is_whole_picture(row)) {
-    const fs::path file(row.file);
-    auto picture = file.extension() == ".svg"
-                       ? rasterise_svg(read_text_file(file), 2 * config_.size_px, row.file)
-                       : load_image(file);
-    return {opaque_square(std::move(picture), config_.size_px), row.caption};
+    return {opaque_square(load_picture(row, 2 * config_.size_px), config_.size_px), row.caption};
   }
   auto scene = scene_at(random, first);
   return {paint(scene, config_.size_px), std::move(scene.caption)};

@@ -16,7 +16,7 @@
 
 namespace sumi {
 
-/// A folder of one's own pictures with captions beside them.
+/// People's own pictures: whatever collect() reads.
 struct FolderConfig {
   std::string path;
   std::string style;
@@ -25,7 +25,8 @@ struct FolderConfig {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("path", self.path, "folder with pictures and NAME.txt captions");
+    visit("path", self.path,
+          "folder, shard, metadata.jsonl or .csv, or a list that sumi data curate wrote");
     visit("style", self.style, "words for the look of cut-outs");
     visit("cut_outs", self.cut_outs, "things on transparency, to be put on grounds");
     visit("weight", self.weight, "how often it is drawn, relative to the other sources");

@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <map>
 #include <set>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/collection.h"
 #include "data/iconify.h"
+#include "data/opt_out.h"
 #include "data/words.h"
+#include "media/metadata.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -242,26 +244,15 @@ std::vector<Row> build_rows(const Source& source, const fs::path& folder, const 
   throw Error(fmt::format("{} holds names, not pictures", source.id), "name a source of pictures");
 }
 
-bool is_picture(const fs::path& file) {
-  static constexpr std::array<std::string_view, 5> kEndings = {".png", ".jpg", ".jpeg", ".webp",
-                                                               ".svg"};
-  auto ending = file.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
-}
-
-std::string sidecar_caption(const fs::path& picture) {
-  for (const char* ending : {".txt", ".caption"}) {
-    const auto beside = fs::path(picture).replace_extension(ending);
-    if (!fs::exists(beside)) continue;
-    auto text = read_text_file(beside, 64u << 10);
-    std::replace(text.begin(), text.end(), '\n', ' ');
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
-      text.pop_back();
-    return text;
+/// What the file says; a damaged one says nothing here and is named when it is drawn.
+bool file_says_no_ai(const Row& row) {
+  if (is_vector(row)) return false;
+  try {
+    const PictureBytes picture(row);
+    return says_no_ai(read_metadata(picture.bytes(), row.id));
+  } catch (const Error&) {
+    return false;
   }
-  return "";
 }
 
 }  // namespace
@@ -282,31 +273,22 @@ std::vector<Row> manifest(const Source& source, const fs::path& cache, const Pro
 }
 
 std::vector<Row> folder_manifest(const fs::path& folder, const std::string& style, bool cut_outs) {
-  std::vector<fs::path> files;
-  if (fs::is_directory(folder))
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file() && is_picture(entry.path()))
-        files.push_back(fs::absolute(entry.path()));
-  if (files.empty())
-    throw Error(fmt::format("{} holds no pictures", folder.string()),
-                "put PNG, JPEG, WebP or SVG files there, with captions beside them as NAME.txt");
-  std::sort(files.begin(), files.end());
+  const fs::path paths[] = {folder};
   std::vector<Row> rows;
-  for (const auto& file : files) {
-    Row row;
-    row.id = "folder:" + file.string();
-    row.source = "folder:" + folder.string();
-    // Stands for the content, so that sprites of a changed file are drawn again.
-    row.version = fmt::format("{}-{}", fs::file_size(file),
-                              fs::last_write_time(file).time_since_epoch().count());
-    row.file = file.string();
-    const auto said = sidecar_caption(file);
-    const auto named = repaired_title(file.stem().string());
-    row.name = !said.empty() ? said : !named.empty() ? named : file.stem().string();
-    if (!cut_outs) row.caption = said.empty() ? with_article(row.name) : said;
-    row.style = style;
+  for (auto& picture : collect(paths).pictures) {
+    auto& row = picture.row;
+    if (picture.opted_out || file_says_no_ai(row)) continue;
+    const auto stem = row.name.empty() ? fs::path(row.file).stem().string() : row.name;
+    const auto named = repaired_title(stem);
+    const auto said = row.caption;
+    row.name = !said.empty() ? said : !named.empty() ? named : stem;
+    row.caption = cut_outs ? "" : said.empty() ? with_article(row.name) : said;
+    if (!style.empty()) row.style = style;
     rows.push_back(std::move(row));
   }
+  if (rows.empty())
+    throw Error(fmt::format("every picture of {} asks to be left out of training", folder.string()),
+                "use other pictures");
   return rows;
 }
 

@@ -16,12 +16,14 @@ struct Row {
   std::string source;  ///< the source's id
   std::string package, version;
   std::string file;     ///< beneath source_folder(), or absolute in a local folder
-  std::string item;     ///< the name inside the file when it holds many pictures
+  std::string item;     ///< the name inside the file when it holds many pictures; in a shard
+                        ///< "OFFSET+SIZE.ENDING"
   std::string name;     ///< what it shows, e.g. "red apple": without article, style or ground
   std::string caption;  ///< a whole caption (local folders); empty: composed from the fields
   std::vector<std::string> tags;
   std::string group, subgroup;  ///< "food-drink", "food-fruit"
   std::string style, licence, author;
+  std::string split;  ///< "train", "validation" or "held_out" where curate() fixed it; else by name
   double weight = 1;  ///< relative to other rows of the source
 
   template <class Self, class Visit>
@@ -40,6 +42,7 @@ struct Row {
     visit("style", self.style, "words for its look");
     visit("licence", self.licence, "SPDX identifier");
     visit("author", self.author, "whom to credit");
+    visit("split", self.split, "side of the split, where it is fixed");
     visit("weight", self.weight, "how often it is drawn");
   }
 };
@@ -49,10 +52,10 @@ struct Row {
 std::vector<Row> manifest(const Source& source, const std::filesystem::path& cache,
                           const ProgressSink& sink = {});
 
-/// Pictures (PNG, JPEG, WebP, SVG) of a folder with their words beside them as NAME.txt or
-/// NAME.caption; without such a file the picture's own name, repaired. With `cut_outs` the pictures
-/// are things on transparency and the words their names; otherwise the words are whole captions.
-/// Sorted by path. Throws Error when the folder holds no picture.
+/// People's own pictures as collect() reads them; without a caption the picture's own name,
+/// repaired. With `cut_outs` the pictures are things on transparency and the words their names;
+/// otherwise the words are whole captions. Pictures whose record or file asks to be left out of
+/// training are left out. Throws Error as collect() does, and when nothing is left.
 std::vector<Row> folder_manifest(const std::filesystem::path& folder, const std::string& style,
                                  bool cut_outs);
 

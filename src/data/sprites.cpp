@@ -11,6 +11,7 @@
 #include <map>
 
 #include "core/error.h"
+#include "data/collection.h"
 #include "data/iconify.h"
 #include "data/rasterise.h"
 #include "data/sources.h"
@@ -37,11 +38,10 @@ class Drawer {
   explicit Drawer(fs::path cache) : cache_(std::move(cache)) {}
 
   Image draw(const Row& row, int size_px) {
-    const auto file = row.source.starts_with("folder:")
-                          ? fs::path(row.file)
-                          : source_folder(find_source(row.source), cache_) / row.file;
     // Drawn larger than needed: trimming and scaling then lose nothing.
     const int drawn_px = size_px * 2;
+    if (row.source.starts_with("folder:")) return load_picture(row, drawn_px);
+    const auto file = source_folder(find_source(row.source), cache_) / row.file;
     if (!row.item.empty())
       return rasterise_svg(icons(file).svg(row.item), drawn_px, row.id, kTrusted);
     if (file.extension() == ".svg") return rasterise_svg(read_text_file(file), drawn_px, row.id);
