@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/tensor.h"
+#include "training/bootstrap.h"
+
+namespace sumi {
+
+/// Mean and covariance (divided by N - 1) of features. float64 [D] and [D, D].
+struct Moments {
+  Tensor mean;
+  Tensor covariance;
+};
+
+/// features: [N, D], two rows or more. `counts`, float64 [N] with sum N, says how often each row
+/// stands; undefined: once.
+Moments moments_of(const Tensor& features, const Tensor& counts = {});
+
+/// |mean_a - mean_b|^2 + tr(A + B - 2 (AB)^(1/2)), the distance of FID (Heusel et al. 2017; Dowson
+/// & Landau 1982). With A = R R^T and B = S S^T the last trace is the sum of the singular values of
+/// R^T S, so singular covariances need no offset and nothing complex arises.
+double frechet_distance(const Moments& a, const Moments& b);
+
+/// The same between two sets of features, [N, D] and [M, D], with a bootstrap interval over both
+/// sets, not below 0.
+Estimate frechet_distance(const Tensor& a, const Tensor& b, int repeats, std::uint64_t seed);
+
+/// FID for infinitely many pictures (Chong & Forsyth 2020): the bias falls as one over the number
+/// of pictures, so a line through the distances of random parts of both sets, from half to all,
+/// meets zero there.
+double extrapolated_frechet(const Tensor& a, const Tensor& b, std::uint64_t seed);
+
+/// Values of a kernel within and between two sets. float64 [N, N], [M, M], [N, M].
+struct KernelMatrices {
+  Tensor aa, bb, ab;
+};
+
+/// (x . y / D + 1)^3, the kernel of KID (Binkowski et al. 2018).
+KernelMatrices cubic_kernel(const Tensor& a, const Tensor& b);
+
+/// exp(-|x - y|^2 / (2 sigma^2)) of rows scaled to unit length, the kernel of CMMD (Jayasumana et
+/// al. 2024), whose sigma is 10.
+KernelMatrices gaussian_kernel(const Tensor& a, const Tensor& b, double sigma = 10);
+
+/// The squared maximum mean discrepancy without bias (Gretton et al. 2012, equation 3): no picture
+/// is compared with itself. It may be negative.
+double squared_mmd(const KernelMatrices& kernel);
+
+/// The same with a bootstrap interval over both sets; a repeated picture is not compared with its
+/// own copies.
+Estimate squared_mmd(const KernelMatrices& kernel, int repeats, std::uint64_t seed);
+
+/// The squared discrepancy of random subsets of both sets, as KID is customarily reported.
+struct SubsetSpread {
+  int subsets = 0;
+  std::int64_t size = 0;
+  double mean = 0;
+  double deviation = 0;
+};
+
+/// Subsets of at most `size` pictures and at most half of the smaller set.
+SubsetSpread subset_spread(const KernelMatrices& kernel, int subsets, std::int64_t size,
+                           std::uint64_t seed);
+
+}  // namespace sumi
