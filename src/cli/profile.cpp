@@ -9,6 +9,8 @@
 #include "cli/random_model.h"
 #include "nn/kernels/byte_layers.h"
 #include "nn/trace.h"
+#include "pipelines/generate.h"
+#include "pipelines/model_set.h"
 
 namespace sumi {
 namespace {
@@ -94,6 +96,22 @@ Json profile_decode(const BenchCommand& command) {
   return profile([&] { vae.decode(latents); }, command.repeats);
 }
 
+/// The model that comes with Sumi: one guided step and the decoding of `pictures` at its own size.
+void profile_own(const BenchCommand& command, int pictures, Json& result) {
+  const auto models = load_models({}, runtime_of(command));
+  const auto& spec = models->spec.unet;
+  const int down = models->coder.downscale();
+  const auto height = models->defaults.height / down, width = models->defaults.width / down;
+  const auto sample = torch::randn({2 * pictures, spec.in_channels, height, width});
+  const auto context = torch::randn({2 * pictures, 77, spec.cross_attention_dim.front()});
+  const auto timesteps = torch::full({2 * pictures}, 500.0);
+  const auto name = [&](const char* network) { return fmt::format("{}_of_{}", network, pictures); };
+  result[name("own_unet")] =
+      profile([&] { models->unet.forward(sample, timesteps, context); }, command.repeats);
+  const auto latents = sample.narrow(0, 0, pictures).contiguous();
+  result[name("own_decode")] = profile([&] { models->coder.decode(latents, {}); }, command.repeats);
+}
+
 }  // namespace
 
 Json profile_networks(const BenchCommand& command) {
@@ -102,6 +120,7 @@ Json profile_networks(const BenchCommand& command) {
   Json result = {{"unet_sd15_fp32", profile_unet(command, Precision::fp32)}};
   if (multiplies_bytes()) result["unet_sd15_int8"] = profile_unet(command, Precision::int8);
   result["vae_decode"] = profile_decode(command);
+  for (const int pictures : {1, 16}) profile_own(command, pictures, result);
   return result;
 }
 
