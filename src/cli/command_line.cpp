@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "cli/config_options.h"
 #include "cli/help.h"
-#include "cli/nearest.h"
+#include "core/nearest.h"
 
 namespace sumi {
 namespace {
@@ -29,6 +29,9 @@ struct Draft {
   DataListCommand list;
   DataFetchCommand fetch;
   DataSheetCommand sheet;
+  DataInspectCommand survey;
+  DataCurateCommand curate;
+  DataCaptionCommand caption;
 };
 
 void add_json(CLI::App& app, bool& json) {
@@ -96,8 +99,36 @@ void describe_model(CLI::App& program, Draft& draft) {
       "  sumi model convert v1-5.safetensors sd15-int8/ --to int8\n");
 }
 
+constexpr const char* kPathsHelp =
+    "folders, .tar shards, metadata.jsonl or .csv files, pictures, lists that curate wrote";
+
+void describe_own_data(CLI::App& app, Draft& draft) {
+  auto& survey = add_command(app, "inspect", "What is in a data set and what is wrong with it.");
+  add_argument(survey, "PATH", draft.survey.paths, kPathsHelp);
+  add_fields(survey, draft.survey);
+  add_json(survey, draft.survey.json);
+  survey.footer("Example:\n  sumi data inspect photos/ shards/ -o report.html\n");
+  auto& curate = add_command(app, "curate",
+                             "Choose what to train on; a table says why, and nothing is deleted.");
+  add_argument(curate, "PATH", draft.curate.paths, kPathsHelp);
+  add_fields(curate, draft.curate);
+  add_fields(curate, draft.curate.thresholds);
+  add_json(curate, draft.curate.json);
+  curate.footer(
+      "Examples:\n  sumi data curate photos/ -o out/mine --licences CC0-1.0,MIT\n"
+      "  sumi data curate photos/ -o out/mine --min-side 512 --exclude names.txt --shards 256M\n");
+  auto& caption = add_command(app, "caption", "Compose captions from fields, and repair them.");
+  add_argument(caption, "PATH", draft.caption.paths, kPathsHelp);
+  add_fields(caption, draft.caption);
+  add_json(caption, draft.caption.json);
+  caption.footer(
+      "Fields: {name} {a name} {caption} {style} {group} {subgroup} {tags} {author}; what stands\n"
+      "in [ … ] falls away when a field in it is empty. Several templates are drawn by file name.\n"
+      "Example:\n  sumi data caption photos/ --template \"a photo of {a name}[, {tags}]\"\n");
+}
+
 void describe_data(CLI::App& program, Draft& draft) {
-  auto& app = add_command(program, "data", "Fetch and look at training pictures.");
+  auto& app = add_command(program, "data", "Fetch, inspect, curate and caption training pictures.");
   add_json(add_command(app, "list", "The sources that can be fetched, with their licences."),
            draft.list.json);
   auto& fetch = add_command(app, "fetch", "Download sources by name; does nothing twice.");
@@ -108,6 +139,7 @@ void describe_data(CLI::App& program, Draft& draft) {
   add_argument(sheet, "WORLD", draft.sheet.world, "a world, e.g. recipes/worlds/NAME.json");
   add_fields(sheet, draft.sheet);
   add_json(sheet, draft.sheet.json);
+  describe_own_data(app, draft);
 }
 
 void describe_training(CLI::App& program, Draft& draft) {
@@ -117,11 +149,12 @@ void describe_training(CLI::App& program, Draft& draft) {
   add_fields(train, draft.train.machine);
   train.footer("Example:\n  sumi train recipes/NAME.json --output out/mine\n");
   auto& eval =
-      add_command(program, "eval", "Judge a model by how often a scorer picks the right prompt.");
+      add_command(program, "eval", "Judge a model against real pictures and by what it was asked for.");
   add_fields(eval, draft.eval);
   add_fields(eval, draft.eval.machine);
   eval.footer(
-      "Example:\n  sumi eval --scorer out/scorer --world recipes/worlds/NAME.json -o sheet.png\n");
+      "Examples:\n  sumi eval --scorer out/scorer --world recipes/worlds/NAME.json -o sheet.png\n"
+      "  sumi eval --scorer out/scorer --world recipes/worlds/NAME.json --measures fid kid\n");
   auto& bench = add_command(program, "bench", "Measure speed and memory on this machine.");
   add_fields(bench, draft.bench);
   add_fields(bench, draft.bench.machine);
@@ -208,6 +241,9 @@ Command finish(Draft& draft, const CLI::App& app) {
   if (name == "sumi data list") return draft.list;
   if (name == "sumi data fetch") return draft.fetch;
   if (name == "sumi data sheet") return draft.sheet;
+  if (name == "sumi data inspect") return draft.survey;
+  if (name == "sumi data curate") return draft.curate;
+  if (name == "sumi data caption") return draft.caption;
   if (name == "sumi train") return draft.train;
   if (name == "sumi eval") return draft.eval;
   if (name == "sumi bench") return draft.bench;

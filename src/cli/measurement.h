@@ -32,10 +32,11 @@ PairedSeconds time_alternately(const std::function<void()>& ours,
 
 double median(std::vector<double> values);
 
-/// The measurements of a suite by name, "base", "cpu" or "savings"; empty for another.
+/// The measurements of a suite by name, "base", "cpu", "savings" or "train"; empty for another.
 std::span<const Measurement> suite_named(const std::string& name);
 std::span<const Measurement> base_suite();
 std::span<const Measurement> cpu_suite();
 std::span<const Measurement> savings_suite();
+std::span<const Measurement> train_suite();
 
 }  // namespace sumi

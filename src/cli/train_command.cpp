@@ -37,41 +37,79 @@ void tell(const Damage& damage, const char* which) {
   for (const auto& name : damage.names) fmt::print("  {}\n", name);
 }
 
-Json as_json(const TrainingSummary& summary, const std::string& output) {
+Json as_json(const TrainingSummary& summary, const TrainingForecast& forecast,
+             const std::string& output) {
   return {{"output", output},
           {"samples", summary.samples},
           {"updates", summary.updates},
           {"skipped", summary.skipped},
+          {"rollbacks", summary.rollbacks},
+          {"stopped_early", summary.stopped_early},
           {"parameters", summary.parameters},
           {"validation_loss", summary.validation_loss},
           {"damaged", to_json(summary.damage)},
           {"validation_damaged", to_json(summary.validation_damage)},
+          {"forecast", {{"seconds", forecast.seconds}, {"peak_memory_bytes", forecast.peak_bytes}}},
           {"seconds", summary.seconds},
           {"peak_memory_bytes", peak_memory_bytes()}};
+}
+
+double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+void print_forecast(const TrainingForecast& forecast) {
+  fmt::print(stderr,
+             "{} parameters, {} updates to go: about {}, {:.0f} MB at most "
+             "(weights and gradients {:.1f}, optimiser and averages {:.1f})\n",
+             forecast.parameters, forecast.updates, format_duration(forecast.seconds),
+             mebibytes(forecast.peak_bytes), mebibytes(forecast.weight_bytes),
+             mebibytes(forecast.optimiser_bytes));
+}
+
+void print_summary(const TrainingSummary& summary, const std::string& output) {
+  fmt::print("{}: {} samples seen{}, validation loss {:.4f}, {} in this run, {:.0f} MB at most\n",
+             output, summary.samples, summary.stopped_early ? ", stopped early" : "",
+             summary.validation_loss, format_duration(summary.seconds),
+             mebibytes(peak_memory_bytes()));
+  tell(summary.damage, "training");
+  tell(summary.validation_damage, "validation");
+}
+
+/// Trains one recipe; what it came to as JSON.
+Json run_stage(const TrainCommand& command, const std::filesystem::path& file,
+               const std::string& output, const CancelToken& cancel) {
+  const auto recipe = read_recipe(file);
+  const Runtime runtime{command.machine.device,
+                        command.machine.threads > 0 ? command.machine.threads : recipe.threads,
+                        cancel};
+  TrainingForecast forecast;
+  TrainCallbacks callbacks;
+  if (!command.machine.json) callbacks.progress = terminal_progress("sample");
+  callbacks.pictures = picture_maker(runtime);
+  callbacks.foretold = [&](const TrainingForecast& told) {
+    forecast = told;
+    if (!command.machine.json) print_forecast(told);
+  };
+  const auto summary = train(recipe, output, runtime, callbacks);
+  if (!command.machine.json) print_summary(summary, output);
+  return as_json(summary, forecast, output);
 }
 
 }  // namespace
 
 int run(const TrainCommand& command) {
   const std::filesystem::path file = command.recipe;
-  const auto recipe = read_recipe(file);
-  const auto output = command.output.empty() ? "out/" + file.stem().string() : command.output;
-  Runtime runtime{command.machine.device,
-                  command.machine.threads > 0 ? command.machine.threads : recipe.threads,
-                  {}};
-  const InterruptGuard guard(runtime.cancel);
-  TrainCallbacks callbacks;
-  if (!command.machine.json) callbacks.progress = terminal_progress("sample");
-  callbacks.pictures = picture_maker(runtime);
-  const auto summary = train(recipe, output, runtime, callbacks);
-  if (command.machine.json) {
-    print_json(as_json(summary, output));
-    return 0;
-  }
-  fmt::print("{}: {} samples seen, validation loss {:.4f}, {} in this run\n", output,
-             summary.samples, summary.validation_loss, format_duration(summary.seconds));
-  tell(summary.damage, "training");
-  tell(summary.validation_damage, "validation");
+  const std::filesystem::path output =
+      command.output.empty() ? "out/" + file.stem().string() : command.output;
+  const auto stages = stages_of(file);
+  for (const auto& stage : stages) read_recipe(stage);  // all errors before the first hour
+  CancelToken cancel;
+  const InterruptGuard guard(cancel);
+  Json results = Json::array();
+  for (const auto& stage : stages)
+    results.push_back(run_stage(
+        command, stage, (stages.size() == 1 ? output : output / stage.stem()).string(), cancel));
+  if (command.machine.json)
+    print_json(stages.size() == 1 ? results.front() : Json{{"stages", results}});
   return 0;
 }
 

@@ -195,6 +195,8 @@ std::vector<std::string> Dataset::concepts() const {
 DatasetConfig read_dataset_config(const fs::path& file) {
   DatasetConfig config;
   from_json(read_json(file), config, file.string());
+  for (auto& folder : config.folders)
+    folder.path = (file.parent_path() / folder.path).lexically_normal().string();
   return config;
 }
 

@@ -103,7 +103,7 @@ class Dataset {
   SpriteSet sprites_;
 };
 
-/// Reads a DatasetConfig from a JSON file.
+/// Reads a DatasetConfig from a JSON file; paths of folders in it are relative to it.
 DatasetConfig read_dataset_config(const std::filesystem::path& file);
 
 }  // namespace sumi

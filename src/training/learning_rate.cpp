@@ -8,9 +8,9 @@
 namespace sumi {
 
 void check(const LearningRateConfig& config) {
-  if (!(config.peak > 0 && config.peak < 1))
-    throw Error(fmt::format("learning_rate.peak: {} is not between 0 and 1", config.peak),
-                "2e-4 is a good start for AdamW");
+  if (!(config.peak > 0 && config.peak <= 1))
+    throw Error(fmt::format("learning_rate.peak: {} is not above 0 and at most 1", config.peak),
+                "2e-4 is a good start for AdamW; Prodigy takes 1");
   if (config.warmup_samples < 0)
     throw Error(fmt::format("learning_rate.warmup_samples: {} is negative", config.warmup_samples),
                 "use 0 for none");

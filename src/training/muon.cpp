@@ -11,11 +11,12 @@ namespace sumi {
 Muon::Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum)
     : matrices_(std::move(matrices)),
       decay_(momentum),
-      momentum_(torch::zeros_like(weights).detach()) {}
+      momentum_(matrices_.empty() ? at::empty({0}, weights.options())
+                                  : torch::zeros_like(weights).detach()) {}
 
 void Muon::step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale) {
   const c10::NoGradGuard no_grad;
-  for (const auto& [start, rows, columns] : matrices_) {
+  for (const auto& [start, rows, columns, factor] : matrices_) {
     const auto matrix = [&, r = rows, c = columns, s = start](const Tensor& flat) {
       return flat.narrow(0, s, r * c).view({r, c});
     };
@@ -24,7 +25,7 @@ void Muon::step(Tensor& weights, Tensor& gradients, double rate, double gradient
     momentum.mul_(decay_).add_(gradient);
     gradient.add_(momentum, decay_);  // Nesterov's look ahead
     const double size = 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns)));
-    matrix(weights).add_(orthogonalised(gradient), -rate * size);
+    matrix(weights).add_(orthogonalised(gradient), -rate * factor * size);
     gradient.zero_();
   }
 }

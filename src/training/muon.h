@@ -12,6 +12,7 @@ struct MatrixSlice {
   std::int64_t start = 0;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
+  double rate = 1;  ///< factor of the learning rate
 };
 
 /// Muon (Jordan et al. 2024): each matrix moves along its momentum with all singular values brought
@@ -25,7 +26,7 @@ class Muon {
   /// One update of `weights` from `gradients` times `gradient_scale`; both flat fp32.
   void step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale = 1);
 
-  Tensor& momentum() { return momentum_; }  ///< flat, [size of the weights]
+  const Tensor& momentum() const { return momentum_; }  ///< flat; empty without matrices
 
  private:
   std::vector<MatrixSlice> matrices_;

@@ -1,114 +1,67 @@
 #include "training/optimiser.h"
 
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
-#include <cmath>
-#include <numeric>
+#include <algorithm>
 
 #include "core/error.h"
 
 namespace sumi {
 namespace {
 
-constexpr std::int64_t kGrain = 1 << 15;  // elements per piece of parallel work
-
-struct Update {
-  float beta1, beta2, gradient_scale, shrink, rate, root_scale, epsilon;
-};
-
-/// The whole update of `count` neighbouring elements; the compiler vectorises it.
-void update_range(const Update& u, std::int64_t count, float* __restrict w,
-                  const float* __restrict g, float* __restrict m, float* __restrict v) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float slope = g[i] * u.gradient_scale;
-    const float mean = u.beta1 * m[i] + (1 - u.beta1) * slope;
-    const float square = u.beta2 * v[i] + (1 - u.beta2) * slope * slope;
-    m[i] = mean;
-    v[i] = square;
-    w[i] = w[i] * u.shrink - u.rate * mean / (std::sqrt(square) * u.root_scale + u.epsilon);
-  }
+std::variant<AdamW, AdamW8bit, Adafactor, Prodigy> rule_of(ParameterBuffer& parameters,
+                                                           const OptimiserConfig& config) {
+  const Tensor& weights = parameters.weights();
+  if (config.kind == "adamw8bit") return AdamW8bit(weights, parameters.spans(), config);
+  if (config.kind == "adafactor") return Adafactor(weights, parameters.slices(), config);
+  if (config.kind == "prodigy") return Prodigy(weights, parameters.spans(), config);
+  return AdamW(weights, parameters.spans(), config);
 }
 
 }  // namespace
 
-void check(const AdamWConfig& config) {
-  const auto refuse = [](const char* field, double value, const char* hint) {
-    throw Error(fmt::format("optimiser.{}: {} makes no sense", field, value), hint);
-  };
-  if (!(config.beta1 >= 0 && config.beta1 < 1)) refuse("beta1", config.beta1, "use 0.9");
-  if (!(config.beta2 >= 0 && config.beta2 < 1)) refuse("beta2", config.beta2, "use 0.99");
-  if (!(config.epsilon > 0 && config.epsilon < 1)) refuse("epsilon", config.epsilon, "use 1e-8");
-  if (!(config.weight_decay >= 0 && config.weight_decay < 10))
-    refuse("weight_decay", config.weight_decay, "use 0.01");
-  if (config.matrices != "adamw" && config.matrices != "muon")
-    throw Error(fmt::format("optimiser.matrices: unknown way \"{}\"", config.matrices),
-                "use adamw or muon");
-  if (!(config.momentum >= 0 && config.momentum < 1))
-    refuse("momentum", config.momentum, "use a number from 0 to below 1, e.g. 0.95");
-  if (!(config.clip_norm >= 0 && std::isfinite(config.clip_norm)))
-    refuse("clip_norm", config.clip_norm, "use 1, or 0 to never clip");
+Optimiser::Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config)
+    : parameters_(parameters),
+      muon_(parameters.weights(),
+            config.matrices == "muon" ? parameters.matrices() : std::vector<MatrixSlice>{},
+            config.momentum),
+      rule_(rule_of(parameters, config)) {}
+
+void Optimiser::step(double rate, double gradient_scale) {
+  muon_.step(parameters_.weights(), parameters_.gradients(), rate, gradient_scale);
+  std::visit(
+      [&](auto& rule) {
+        rule.step(parameters_.weights(), parameters_.gradients(), rate, gradient_scale);
+      },
+      rule_);
 }
 
-AdamW::AdamW(const Tensor& weights, std::int64_t decayed, const AdamWConfig& config)
-    : config_(config),
-      decayed_(decayed),
-      mean_(at::zeros_like(weights)),
-      square_(at::zeros_like(weights)) {}
+StateDict Optimiser::tensors() const {
+  StateDict tensors = std::visit([](const auto& rule) { return rule.tensors(); }, rule_);
+  if (muon_.momentum().numel() > 0) tensors["momentum"] = muon_.momentum();
+  return tensors;
+}
 
-void AdamW::step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale) {
+Json Optimiser::numbers() const {
+  return std::visit([](const auto& rule) { return rule.numbers(); }, rule_);
+}
+
+void Optimiser::restore(const StateDict& tensors, const Json& numbers) {
   const c10::NoGradGuard no_grad;
-  ++steps_;
-  if (!weights.is_cpu()) return step_plain(weights, gradients, rate, gradient_scale);
-  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
-  const auto run = [&](std::int64_t first, std::int64_t last, double decay) {
-    const Update update{
-        static_cast<float>(config_.beta1),      static_cast<float>(config_.beta2),
-        static_cast<float>(gradient_scale),     static_cast<float>(1 - rate * decay),
-        static_cast<float>(rate / correction1), static_cast<float>(1 / std::sqrt(correction2)),
-        static_cast<float>(config_.epsilon)};
-    float* w = weights.data_ptr<float>();
-    const float* g = gradients.data_ptr<float>();
-    float* m = mean_.data_ptr<float>();
-    float* v = square_.data_ptr<float>();
-    at::parallel_for(first, last, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      update_range(update, end - begin, w + begin, g + begin, m + begin, v + begin);
-    });
-  };
-  run(0, decayed_, config_.weight_decay);
-  run(decayed_, weights.numel(), 0);
+  for (auto& [name, own] : this->tensors()) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end() || found->second.sizes() != own.sizes())
+      throw Error(fmt::format("the snapshot's optimiser has no fitting \"{}\"", name),
+                  "it was made with another optimiser; give another output folder");
+    Tensor(own).copy_(found->second);
+  }
+  std::visit([&](auto& rule) { rule.set_numbers(numbers); }, rule_);
 }
 
-void AdamW::step_plain(Tensor& weights, const Tensor& gradients, double rate,
-                       double gradient_scale) {
-  const Tensor slope = gradients * gradient_scale;
-  mean_.mul_(config_.beta1).add_(slope, 1 - config_.beta1);
-  square_.mul_(config_.beta2).addcmul_(slope, slope, 1 - config_.beta2);
-  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
-  weights.narrow(0, 0, decayed_).mul_(1 - rate * config_.weight_decay);
-  weights.addcdiv_(mean_, square_.sqrt().div_(std::sqrt(correction2)).add_(config_.epsilon),
-                   -rate / correction1);
-}
-
-double norm_of(const Tensor& flat) {
-  const c10::NoGradGuard no_grad;
-  if (!flat.is_cpu()) return flat.norm().item<double>();
-  const std::int64_t size = flat.numel();
-  const float* values = flat.data_ptr<float>();
-  std::vector<double> sums(static_cast<std::size_t>((size + kGrain - 1) / kGrain));
-  at::parallel_for(0, static_cast<std::int64_t>(sums.size()), 1,
-                   [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t chunk = begin; chunk < end; ++chunk) {
-                       double sum = 0;
-                       const std::int64_t last = std::min(size, (chunk + 1) * kGrain);
-                       for (std::int64_t i = chunk * kGrain; i < last; ++i)
-                         sum += static_cast<double>(values[i]) * values[i];
-                       sums[static_cast<std::size_t>(chunk)] = sum;
-                     }
-                   });
-  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
+std::int64_t Optimiser::bytes() const {
+  std::int64_t sum = 0;
+  for (const auto& [name, tensor] : tensors()) sum += tensor.numel() * tensor.element_size();
+  return sum;
 }
 
 double ema_decay_at(double decay, std::int64_t step) {

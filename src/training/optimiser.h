@@ -1,62 +1,39 @@
 #pragma once
 
-#include "core/config.h"
-#include "core/tensor.h"
+#include <variant>
+
+#include "training/adafactor.h"
+#include "training/adamw.h"
+#include "training/adamw8bit.h"
+#include "training/muon.h"
+#include "training/parameter_buffer.h"
+#include "training/prodigy.h"
 
 namespace sumi {
 
-struct AdamWConfig {
-  double beta1 = 0.9;
-  double beta2 = 0.99;
-  double epsilon = 1e-8;
-  double weight_decay = 0.01;
-  double clip_norm = 1.0;
-  std::string matrices = "adamw";
-  double momentum = 0.95;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("beta1", self.beta1, "memory of the gradient's mean, 0 to 1");
-    visit("beta2", self.beta2, "memory of the gradient's square, 0 to 1");
-    visit("epsilon", self.epsilon, "added to the root of the square");
-    visit("weight_decay", self.weight_decay, "pull of matrices and kernels towards zero");
-    visit("clip_norm", self.clip_norm, "longest gradient over all parameters; 0 never clips");
-    visit("matrices", self.matrices, "what moves the hidden layers' matrices: adamw or muon");
-    visit("momentum", self.momentum, "Muon's memory of the gradient, 0 to 1");
-  }
-};
-
-/// Throws Error naming the field that is out of range.
-void check(const AdamWConfig& config);
-
-/// AdamW (Loshchilov & Hutter 2019, algorithm 2) over one flat buffer, in a single pass:
-///   m = b1 m + (1-b1) g,  v = b2 v + (1-b2) g²,
-///   w = w (1 - lr decay) - lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps).
-/// Only the first `decayed` elements decay.
-class AdamW {
+/// The rule that a recipe chose, with Muon before it where hidden matrices are Muon's.
+class Optimiser {
  public:
-  AdamW(const Tensor& weights, std::int64_t decayed, const AdamWConfig& config);
+  Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config);
 
-  /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
-  void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
+  /// One update of the buffer's weights from its gradients times `gradient_scale`. The gradients
+  /// are used up.
+  void step(double rate, double gradient_scale);
 
-  Tensor& mean() { return mean_; }      ///< m, [size]
-  Tensor& square() { return square_; }  ///< v, [size]
-  std::int64_t steps() const { return steps_; }
-  void set_steps(std::int64_t steps) { steps_ = steps; }
+  /// Everything the next step depends on; the tensors share memory with the rule's own.
+  StateDict tensors() const;
+  Json numbers() const;
+  /// Takes over what tensors() and numbers() of an equal rule gave. Throws Error when a tensor is
+  /// missing or of another size.
+  void restore(const StateDict& tensors, const Json& numbers);
+  /// Memory of the moments, in bytes.
+  std::int64_t bytes() const;
 
  private:
-  void step_plain(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale);
-
-  AdamWConfig config_;
-  std::int64_t decayed_;
-  std::int64_t steps_ = 0;
-  Tensor mean_, square_;
+  ParameterBuffer& parameters_;
+  Muon muon_;
+  std::variant<AdamW, AdamW8bit, Adafactor, Prodigy> rule_;
 };
-
-/// Euclidean length of a flat fp32 buffer, in double and in an order that does not depend on the
-/// number of threads. Not finite when an element is not.
-double norm_of(const Tensor& flat);
 
 /// Exponential moving average of the weights. The decay warms up, min(decay, (1+t)/(10+t)), so that
 /// the random start is forgotten early.

@@ -19,9 +19,16 @@ bool is_hidden_matrix(const std::string& name, const Tensor& tensor) {
   return true;
 }
 
+double rate_of(const std::string& name, const std::vector<RateFactor>& rates) {
+  for (const auto& [prefix, factor] : rates)
+    if (name.starts_with(prefix)) return factor;
+  return 1;
+}
+
 }  // namespace
 
-ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots) {
+ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots,
+                                 const std::vector<RateFactor>& rates) {
   std::vector<NamedSlot> ordered = slots;
   std::stable_partition(ordered.begin(), ordered.end(),
                         [](const NamedSlot& slot) { return slot.second->dim() >= 2; });
@@ -29,7 +36,6 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots) {
   for (const auto& [name, tensor] : ordered) {
     size += padded(tensor->numel());
     count_ += tensor->numel();
-    if (tensor->dim() >= 2) decayed_ = size;
     layout_ += fmt::format("{} {}\n", name, shape_text(tensor->sizes()));
   }
   const c10::NoGradGuard no_grad;
@@ -47,10 +53,31 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots) {
     view.requires_grad_(true);
     view.mutable_grad() = gradients_.narrow(0, start, length).view(tensor->sizes()).detach();
     *tensor = view;
-    if (is_hidden_matrix(name, view))
-      matrices_.push_back({start, view.size(0), length / view.size(0)});
+    const bool matrix = view.dim() >= 2;
+    const std::int64_t rows = matrix ? view.size(0) : 1;
+    slices_.push_back(
+        {start, rows, length / rows, matrix, is_hidden_matrix(name, view), rate_of(name, rates)});
     start += padded(length);
   }
+}
+
+std::vector<ParameterSpan> ParameterBuffer::spans() const {
+  std::vector<ParameterSpan> spans;
+  for (const auto& slice : slices_) {
+    const std::int64_t last = slice.start + padded(slice.rows * slice.columns);
+    if (!spans.empty() && spans.back().decays == slice.decays && spans.back().rate == slice.rate)
+      spans.back().last = last;
+    else
+      spans.push_back({slice.start, last, slice.decays, slice.rate});
+  }
+  return spans;
+}
+
+std::vector<MatrixSlice> ParameterBuffer::matrices() const {
+  std::vector<MatrixSlice> matrices;
+  for (const auto& slice : slices_)
+    if (slice.hidden) matrices.push_back({slice.start, slice.rows, slice.columns, slice.rate});
+  return matrices;
 }
 
 SwappedWeights::SwappedWeights(Tensor weights, Tensor others)

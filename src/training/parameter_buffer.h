@@ -12,22 +12,46 @@ namespace sumi {
 /// A trainable tensor's canonical name and the place in its module that holds it.
 using NamedSlot = std::pair<std::string, Tensor*>;
 
+/// How fast parameters learn: those whose names start with `prefix` at `factor` times the rate.
+struct RateFactor {
+  std::string prefix;
+  double factor = 1;
+};
+
+/// One tensor inside a flat buffer, seen as a matrix: a kernel is one row per output channel, a
+/// vector is one row.
+struct ParameterSlice {
+  std::int64_t start = 0, rows = 0, columns = 0;
+  bool decays = false;  ///< takes weight decay
+  bool hidden = false;  ///< a hidden layer's matrix or kernel
+  double rate = 1;      ///< factor of the learning rate
+};
+
+/// Neighbouring elements that are updated alike.
+struct ParameterSpan {
+  std::int64_t first = 0, last = 0;
+  bool decays = false;
+  double rate = 1;
+};
+
 /// All trainable tensors of a run, moved into one flat fp32 buffer (and their gradients into
 /// another), so that clipping, AdamW and EMA are one pass over memory each. The slots are replaced
 /// by leaf views of the buffer. Tensors with two or more dimensions come first: only they take
 /// weight decay. Each starts at a multiple of 64 bytes; the gaps stay zero.
 class ParameterBuffer {
  public:
-  explicit ParameterBuffer(const std::vector<NamedSlot>& slots);
+  explicit ParameterBuffer(const std::vector<NamedSlot>& slots,
+                           const std::vector<RateFactor>& rates = {});
 
   Tensor& weights() { return weights_; }      ///< [size]
   Tensor& gradients() { return gradients_; }  ///< [size]
   std::int64_t size() const { return weights_.numel(); }
-  /// Elements from the front that take weight decay.
-  std::int64_t decayed() const { return decayed_; }
+  const std::vector<ParameterSlice>& slices() const { return slices_; }
+  /// The whole buffer in pieces that are updated alike, gaps included.
+  std::vector<ParameterSpan> spans() const;
   /// Kernels and matrices of hidden layers: all but tables of embeddings and the first and last
   /// convolution.
-  const std::vector<MatrixSlice>& matrices() const { return matrices_; }
+  std::vector<MatrixSlice> matrices() const;
   /// Trainable numbers, without the gaps.
   std::int64_t count() const { return count_; }
   /// Names and shapes in order, one a line: equal for two runs whose buffers can be exchanged.
@@ -36,8 +60,7 @@ class ParameterBuffer {
 
  private:
   Tensor weights_, gradients_;
-  std::vector<MatrixSlice> matrices_;
-  std::int64_t decayed_ = 0;
+  std::vector<ParameterSlice> slices_;
   std::int64_t count_ = 0;
   std::string layout_;
 };

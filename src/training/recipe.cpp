@@ -1,13 +1,16 @@
 #include "training/recipe.h"
 
 #include "core/error.h"
+#include "training/config_keys.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
 
 Recipe read_recipe(const fs::path& file) {
   Recipe recipe;
-  from_json(read_json(file), recipe, file.string());
+  const Json json = read_json(file);
+  check_keys(json, recipe, file.string());
+  from_json(json, recipe, file.string());
   if (!recipe.world.empty())
     recipe.world = (file.parent_path() / recipe.world).lexically_normal().string();
   try {
@@ -16,6 +19,22 @@ Recipe read_recipe(const fs::path& file) {
     throw Error(fmt::format("{}: {}", file.string(), error.what()), error.hint());
   }
   return recipe;
+}
+
+std::vector<fs::path> stages_of(const fs::path& file) {
+  const Json json = read_json(file);
+  if (!json.is_object() || !json.contains("stages")) return {file};
+  if (json.size() != 1 || !json["stages"].is_array() || json["stages"].empty())
+    throw Error(fmt::format("{}: \"stages\" is not a list by itself", file.string()),
+                "write {\"stages\": [\"first.json\", …]}; what each trains stands in its own file");
+  std::vector<fs::path> stages;
+  for (const auto& stage : json["stages"]) {
+    if (!stage.is_string())
+      throw Error(fmt::format("{}: {} is not a file of stages", file.string(), stage.dump()),
+                  "write the names of recipes in quotes");
+    stages.push_back((file.parent_path() / stage.get<std::string>()).lexically_normal());
+  }
+  return stages;
 }
 
 void check(const Recipe& recipe) {
@@ -34,13 +53,10 @@ void check(const Recipe& recipe) {
                 "use 64");
   if (text_to_image && recipe.autoencoder.empty() && recipe.init_from.empty())
     throw Error("autoencoder: it is empty", "name the output folder of an autoencoder's training");
-  if (!(recipe.objective.caption_dropout >= 0 && recipe.objective.caption_dropout <= 1))
-    throw Error(fmt::format("objective.caption_dropout: {} is not in 0 to 1",
-                            recipe.objective.caption_dropout),
-                "use 0.1");
-  if (recipe.objective.weighting != "uniform" && recipe.objective.weighting != "min_snr")
-    throw Error(fmt::format("objective.weighting: unknown \"{}\"", recipe.objective.weighting),
-                "use uniform or min_snr");
+  if (!(recipe.text_encoder_rate >= 0 && recipe.text_encoder_rate <= 10))
+    throw Error(fmt::format("text_encoder_rate: {} is not in 0 to 10", recipe.text_encoder_rate),
+                "1 teaches text tower and U-Net alike");
+  check(recipe.objective, recipe.scheduler);
   if (autoencoder) recipe.vae.check("vae");
   if (text_to_image) recipe.unet.check("unet");
   if (!autoencoder) recipe.text_encoder.check("text_encoder");

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "diffusion/schedule.h"
 #include "models/configs.h"
+#include "training/objective_config.h"
 #include "training/trainer.h"
 
 namespace sumi {
@@ -25,20 +26,6 @@ struct AutoencoderLossConfig {
     visit("squared", self.squared, "squared error of the pixels");
     visit("edges", self.edges, "error of the differences between neighbours, at three scales");
     visit("kl", self.kl, "pull of the latents' distribution towards the unit normal");
-  }
-};
-
-/// How diffusion is taught.
-struct ObjectiveConfig {
-  std::string weighting = "min_snr";
-  double min_snr_gamma = 5;
-  double caption_dropout = 0.1;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("weighting", self.weighting, "of the noise levels: uniform or min_snr");
-    visit("min_snr_gamma", self.min_snr_gamma, "highest weight of min_snr");
-    visit("caption_dropout", self.caption_dropout, "share of samples taught without their caption");
   }
 };
 
@@ -83,6 +70,8 @@ struct Recipe {
   ScheduleConfig scheduler;
   AutoencoderLossConfig autoencoder_loss;
   ObjectiveConfig objective;
+  double text_encoder_rate = 1;
+  bool checkpoint_blocks = false;
   int validation_samples = 64;
   std::vector<std::string> prompts;
   std::string storage = "fp16";
@@ -107,6 +96,12 @@ struct Recipe {
     visit("scheduler", self.scheduler, "the forward process, and what the network predicts");
     visit("autoencoder_loss", self.autoencoder_loss, "weights of the autoencoder's loss");
     visit("objective", self.objective, "how diffusion is taught");
+    visit("text_encoder_rate", self.text_encoder_rate,
+          "text_to_image: the text tower's learning rate as a share of the U-Net's, 0 to 10; 0 "
+          "leaves it as it is");
+    visit("checkpoint_blocks", self.checkpoint_blocks,
+          "text_to_image: compute the U-Net's blocks twice instead of keeping what the way back "
+          "needs");
     visit("validation_samples", self.validation_samples, "samples that each validation looks at");
     visit("prompts", self.prompts, "prompts of the validation pictures");
     visit("storage", self.storage, "numbers of the written model: fp16 or fp32");
@@ -117,6 +112,11 @@ struct Recipe {
 /// Reads a recipe; `world` becomes a path that can be opened from here. Throws Error naming the
 /// file and the field.
 Recipe read_recipe(const std::filesystem::path& file);
+
+/// The recipes that a file stands for, in the order in which they are trained: {"stages": [file,
+/// …]} names others, relative to itself; any other file is one recipe. Throws Error naming the
+/// file.
+std::vector<std::filesystem::path> stages_of(const std::filesystem::path& file);
 
 /// Throws Error when a value makes no sense by itself or with the others.
 void check(const Recipe& recipe);

@@ -4,39 +4,51 @@
 
 #include "core/files.h"
 #include "media/image.h"
-#include "media/plot.h"
 
 namespace sumi {
 
 void RunLog::add(const Json& line) { text_ += line.dump() + "\n"; }
+
+std::vector<Json> RunLog::lines() const {
+  std::vector<Json> lines;
+  std::istringstream text(text_);
+  for (std::string line; std::getline(text, line);) lines.push_back(parse_json(line, "log.jsonl"));
+  return lines;
+}
 
 void RunLog::write(const std::filesystem::path& folder) const {
   write_file(folder / "log.jsonl", text_);
 }
 
 void RunLog::draw(const std::filesystem::path& folder) const {
-  PlotSeries training{"training (running mean)", {}, {}};
-  PlotSeries validation{"validation", {}, {}};
-  std::istringstream lines(text_);
-  for (std::string text; std::getline(lines, text);) {
-    const Json line = parse_json(text, "log.jsonl");
-    const auto append = [&](PlotSeries& series, const char* key) {
-      if (!line.contains(key) || !line[key].is_number()) return;
-      series.x.push_back(line.at("samples").get<double>());
-      series.y.push_back(line[key].get<double>());
-    };
-    append(training, "mean_loss");
-    append(validation, "validation_loss");
+  const auto series = loss_curves(lines());
+  if (series.front().x.empty()) return;
+  save_image(folder / "loss.png", plot_lines(series, loss_figure()));
+  write_file(folder / "loss.svg", plot_lines_svg(series, loss_figure()));
+}
+
+PlotSeries curve_of(const std::vector<Json>& lines, const std::string& column, std::string name) {
+  PlotSeries series{std::move(name), {}, {}};
+  for (const auto& line : lines) {
+    if (!line.contains(column) || !line[column].is_number()) continue;
+    series.x.push_back(line.at("samples").get<double>());
+    series.y.push_back(line[column].get<double>());
   }
-  if (training.x.empty()) return;
+  return series;
+}
+
+std::vector<PlotSeries> loss_curves(const std::vector<Json>& lines) {
+  return {curve_of(lines, "mean_loss", "training (running mean)"),
+          curve_of(lines, "validation_loss", "validation")};
+}
+
+PlotOptions loss_figure() {
   PlotOptions options;
   options.title = "Loss";
   options.x_label = "samples seen";
   options.y_label = "loss";
   options.log_y = true;
-  const std::vector<PlotSeries> series = {training, validation};
-  save_image(folder / "loss.png", plot_lines(series, options));
-  write_file(folder / "loss.svg", plot_lines_svg(series, options));
+  return options;
 }
 
 }  // namespace sumi

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "core/json.h"
+#include "media/plot.h"
 
 namespace sumi {
 
@@ -15,6 +17,7 @@ class RunLog {
   void restore(std::string text) { text_ = std::move(text); }
   void add(const Json& line);
   const std::string& text() const { return text_; }
+  std::vector<Json> lines() const;
   /// Writes `folder`/log.jsonl.
   void write(const std::filesystem::path& folder) const;
   /// Draws the loss curve as `folder`/loss.png and loss.svg.
@@ -23,5 +26,12 @@ class RunLog {
  private:
   std::string text_;
 };
+
+/// A column of a log over the samples seen; lines without it are left out.
+PlotSeries curve_of(const std::vector<Json>& lines, const std::string& column, std::string name);
+
+/// The loss of training and of validation.
+std::vector<PlotSeries> loss_curves(const std::vector<Json>& lines);
+PlotOptions loss_figure();
 
 }  // namespace sumi

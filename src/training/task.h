@@ -49,6 +49,7 @@ struct Panel {
 struct Task {
   std::string name;
   std::vector<NamedSlot> parameters;                ///< the slots outlive the run
+  std::vector<RateFactor> rates = {};               ///< of names that learn at another rate
   std::function<Loss(const Draw&)> loss;            ///< the same Draw gives the same bits
   std::function<ValidationLoss()> validation_loss;  ///< on fixed data and noise
   std::function<Panel()> validation_panel;          ///< may be empty

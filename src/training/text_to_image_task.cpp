@@ -7,6 +7,7 @@
 #include "models/clip_text.h"
 #include "models/unet.h"
 #include "training/autoencoder_task.h"
+#include "training/captions.h"
 #include "training/export.h"
 #include "training/objective.h"
 #include "training/prompts.h"
@@ -68,8 +69,7 @@ Tensor latents_of(const Parts& parts, const Tensor& pictures) {
 
 Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
   const Tensor clean = latents_of(parts, batch.pictures);
-  const Tensor noise =
-      at::randn(clean.sizes(), generator_of(mix_seed(seed, 1)), torch::TensorOptions());
+  const Tensor noise = training_noise(parts.objective.config, clean.sizes(), mix_seed(seed, 1));
   const Tensor timesteps =
       stratified_timesteps(parts.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
   const Tensor context = parts.text.forward(ids_of(batch.captions, parts.tokenizer)).last_hidden;
@@ -77,14 +77,6 @@ Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
     return parts.unet.forward(input, time, context);
   };
   return diffusion_loss(parts.objective, network, clean, noise, timesteps);
-}
-
-/// Empties a share of the captions: guidance needs a network that also knows no prompt.
-void drop_captions(Batch& batch, double share, std::uint64_t seed) {
-  for (std::size_t i = 0; i < batch.captions.size(); ++i) {
-    const double u = static_cast<double>(mix_seed(seed, i) >> 11) * 0x1p-53;
-    if (u < share) batch.captions[i].clear();
-  }
 }
 
 void write_model(const Parts& parts, const std::string& storage, const ScheduleConfig& schedule,
@@ -120,11 +112,13 @@ Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> tra
   task.name = "text_to_image";
   for (const auto& [name, slot] : parts->unet.parameters())
     task.parameters.emplace_back("unet." + name, slot);
-  for (const auto& [name, slot] : parts->text.parameters())
-    task.parameters.emplace_back("text_encoder." + name, slot);
-  task.loss = [=, dropout = recipe.objective.caption_dropout](const Draw& draw) {
+  if (recipe.text_encoder_rate > 0)
+    for (const auto& [name, slot] : parts->text.parameters())
+      task.parameters.emplace_back("text_encoder." + name, slot);
+  task.rates = {{"text_encoder.", recipe.text_encoder_rate}};
+  task.loss = [=, objective = recipe.objective](const Draw& draw) {
     Batch batch = learned->read(draw);
-    drop_captions(batch, dropout, mix_seed(draw.seed, 0));
+    vary_captions(batch.captions, objective, mix_seed(draw.seed, 0));
     return Loss{loss_of(*parts, batch, draw.seed), {}, std::move(batch.damage)};
   };
   task.validation_loss = [=, samples = recipe.validation_samples] {

@@ -45,7 +45,8 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
               : scorer
                   ? scorer_task(recipe, training, validation, output)
                   : text_to_image_task(recipe, training, validation, output, callbacks.pictures);
-  const auto summary = run_training(task, recipe.trainer, output, placed, callbacks.progress);
+  const auto summary =
+      run_training(task, recipe.trainer, output, placed, callbacks.progress, callbacks.foretold);
   if (scorer) write_identification(*validation, recipe.trainer.max_damaged, output);
   return summary;
 }

@@ -2,53 +2,26 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
-#include "core/config.h"
 #include "core/progress.h"
 #include "core/runtime.h"
 #include "data/loader.h"
-#include "training/learning_rate.h"
-#include "training/optimiser.h"
 #include "training/task.h"
+#include "training/trainer_config.h"
 
 namespace sumi {
 
-/// How one run goes, whatever its task is.
-struct TrainerConfig {
-  std::int64_t samples = 100000;
-  int batch_size = 32;
-  int accumulation = 1;
-  std::uint64_t seed = 0;
-  LearningRateConfig learning_rate;
-  AdamWConfig optimiser;
-  double ema_decay = 0.999;
-  std::int64_t log_every = 1000;
-  std::int64_t validate_every = 10000;
-  std::int64_t save_every = 5000;
-  int non_finite_limit = 10;
-  double max_damaged = 0.2;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("samples", self.samples, "training samples in all; a last part of a batch is dropped");
-    visit("batch_size", self.batch_size, "samples computed together, e.g. 32");
-    visit("accumulation", self.accumulation, "batches whose gradients are added before an update");
-    visit("seed", self.seed, "start of every random choice");
-    visit("learning_rate", self.learning_rate, "the learning rate over the run");
-    visit("optimiser", self.optimiser, "AdamW");
-    visit("ema_decay", self.ema_decay, "memory of the averaged weights per update, 0 to 1");
-    visit("log_every", self.log_every, "samples between two lines of the log");
-    visit("validate_every", self.validate_every, "samples between two validations");
-    visit("save_every", self.save_every, "samples between two snapshots");
-    visit("non_finite_limit", self.non_finite_limit,
-          "updates in a row that may be skipped for NaN or infinity");
-    visit("max_damaged", self.max_damaged,
-          "share of damaged samples, 0 to 1, above which the run stops; 16 never are too many");
-  }
+/// What a run will take, measured on a few updates and one validation that are then undone.
+struct TrainingForecast {
+  double seconds = 0;            ///< from here to the end, in this process
+  std::uint64_t peak_bytes = 0;  ///< highest resident memory
+  std::int64_t parameters = 0;
+  std::int64_t updates = 0;           ///< still to do
+  std::uint64_t weight_bytes = 0;     ///< of the trained weights and their gradients
+  std::uint64_t optimiser_bytes = 0;  ///< of the optimiser's moments and the averages
+  double update_seconds = 0, validation_seconds = 0, save_seconds = 0;
 };
-
-/// Throws Error naming the field when a number makes no sense.
-void check(const TrainerConfig& config);
 
 /// What a finished run tells.
 struct TrainingSummary {
@@ -59,16 +32,22 @@ struct TrainingSummary {
   double validation_loss = 0;
   Damage damage;             ///< training samples left out since the run's start
   Damage validation_damage;  ///< those of the last validation
-  double seconds = 0;        ///< in this process
+  int rollbacks = 0;
+  bool stopped_early = false;
+  double seconds = 0;  ///< in this process
 };
 
+/// Told what a run will take before it starts. Where it is empty nothing is measured.
+using ForecastSink = std::function<void(const TrainingForecast&)>;
+
 /// Runs a task to its end in `output`: snapshots under `output`/snapshots (from which a second call
-/// goes on, bit for bit), log.jsonl, loss.png and loss.svg, validation.png, and at the end what the
-/// task writes. Throws Error when the loss stays non-finite, when too many samples are damaged,
+/// goes on, bit for bit), log.jsonl, loss.png and loss.svg, validation.png, index.html and
+/// tensorboard/ (see run_report.h), and at the end what the task writes. Throws Error when the loss
+/// stays non-finite, when too many samples are damaged,
 /// when the folder belongs to another task or when writing fails; saves and throws Cancelled when
 /// runtime.cancel asks.
 TrainingSummary run_training(Task& task, const TrainerConfig& config,
                              const std::filesystem::path& output, const Runtime& runtime,
-                             const ProgressSink& progress = {});
+                             const ProgressSink& progress = {}, const ForecastSink& foretold = {});
 
 }  // namespace sumi

@@ -11,6 +11,7 @@
 #include "training/learning_rate.h"
 #include "training/parameter_buffer.h"
 #include "training/randomness.h"
+#include "training/reductions.h"
 
 namespace sumi {
 namespace {
@@ -20,12 +21,12 @@ Tensor noise(std::vector<std::int64_t> shape, std::uint64_t seed) {
 }
 
 TEST(AdamW, MeetsTheClosedFormOfOneElement) {
-  AdamWConfig config;
+  OptimiserConfig config;
   config.beta1 = 0.8;
   config.beta2 = 0.95;
   config.weight_decay = 0.1;
   Tensor weights = at::full({2}, 2.0f);
-  AdamW optimiser(weights, 1, config);
+  AdamW optimiser(weights, {{0, 1, true, 1}, {1, 2, false, 1}}, config);
   double w[2] = {2, 2}, m = 0, v = 0;
   for (int t = 1; t <= 5; ++t) {
     const double gradient = 0.3 * t;
@@ -46,7 +47,7 @@ TEST(AdamW, FollowsLibTorchsOwnOverManySteps) {
   Tensor theirs = ours.clone().requires_grad_(true);
   torch::optim::AdamW oracle(
       {theirs}, torch::optim::AdamWOptions(1e-3).betas({0.9, 0.99}).weight_decay(0.01));
-  AdamW optimiser(ours, ours.numel(), {});
+  AdamW optimiser(ours, {{0, 100003, true, 1}}, {});
   for (int t = 0; t < 20; ++t) {
     const Tensor gradient = noise({100003}, 10 + t);
     theirs.mutable_grad() = gradient;
@@ -62,7 +63,7 @@ TEST(AdamW, GivesTheSameBitsForAnyNumberOfThreads) {
   for (const int threads : {1, 2}) {
     at::set_num_threads(threads);
     Tensor weights = noise({300007}, 1);
-    AdamW optimiser(weights, 200000, {});
+    AdamW optimiser(weights, {{0, 200000, true, 1}, {200000, 300007, false, 1}}, {});
     for (int t = 0; t < 3; ++t) optimiser.step(weights, noise({300007}, 5 + t), 1e-2);
     results.push_back(weights);
   }
@@ -114,7 +115,7 @@ TEST(ParameterBuffer, HoldsParametersAndTheirGradientsInOnePiece) {
   Tensor bias = noise({5}, 1), matrix = noise({3, 7}, 2);
   const Tensor old_bias = bias.clone(), old_matrix = matrix.clone();
   ParameterBuffer buffer({{"bias", &bias}, {"matrix", &matrix}});
-  EXPECT_EQ(buffer.decayed(), 32);  // 21 numbers, filled up to a multiple of 16
+  EXPECT_EQ(buffer.spans()[0].last, 32);  // 21 numbers, filled up to a multiple of 16
   EXPECT_EQ(buffer.size(), 48);
   EXPECT_EQ(buffer.count(), 26);
   EXPECT_TRUE(bias.equal(old_bias) && matrix.equal(old_matrix));

@@ -29,11 +29,13 @@ TEST(Recipe, EveryShippedOneCanBeRead) {
        fs::recursive_directory_iterator(fs::path(SUMI_SOURCE_DIR) / "recipes")) {
     if (entry.path().extension() != ".json") continue;
     if (entry.path().parent_path().filename() == "worlds") continue;
-    const Recipe recipe = read_recipe(entry.path());
-    EXPECT_TRUE(fs::exists(recipe.world)) << entry.path();
+    for (const auto& stage : stages_of(entry.path())) {
+      const Recipe recipe = read_recipe(stage);
+      EXPECT_TRUE(fs::exists(recipe.world)) << entry.path();
+    }
     ++count;
   }
-  EXPECT_GE(count, 6);
+  EXPECT_GE(count, 7);
 }
 
 TEST(Recipe, SaysWhichFieldIsWrong) {
@@ -54,6 +56,59 @@ TEST(Recipe, SaysWhichFieldIsWrong) {
                            "objective": {"caption_dropout": 1.5}})"),
               HasSubstr("caption_dropout"));
   EXPECT_THAT(complaint("{\"task\": "), HasSubstr("recipe.json"));
+}
+
+/// What the Error of a recipe with this part in it advises.
+std::string advice(const std::string& part) {
+  const TemporaryDirectory folder;
+  write_file(folder.path() / "recipe.json",
+             R"({"task": "text_to_image", "world": "w", "autoencoder": "a", )" + part + "}");
+  try {
+    read_recipe(folder.path() / "recipe.json");
+    return "";
+  } catch (const Error& error) {
+    return error.hint();
+  }
+}
+
+TEST(Recipe, KnowsWhatAMisspeltKeyMeant) {
+  EXPECT_EQ(advice(R"("trainer": {"batchsize": 4})"), "did you mean \"batch_size\"?");
+  EXPECT_EQ(advice(R"("objectives": {})"), "did you mean \"objective\"?");
+  EXPECT_EQ(advice(R"("trainer": {"optimiser": {"wieght_decay": 0}})"),
+            "did you mean \"weight_decay\"?");
+  EXPECT_THAT(advice(R"("trainer": {"bananas": 4})"), testing::StartsWith("known here: samples, "));
+}
+
+TEST(Recipe, RangesOfObjectives) {
+  for (const char* wrong :
+       {R"("weighting": "maximal")", R"("min_snr_gamma": 0)", R"("p2_k": -1)", R"("p2_gamma": 11)",
+        R"("timesteps": "late")", R"("logit_deviation": 0)", R"("logit_mean": 1e9)",
+        R"("noise_offset": -0.1)", R"("pyramid_discount": 1)", R"("keep_tags": -1)",
+        R"("shuffle_tags": "yes")"}) {
+    EXPECT_NE(advice(std::string(R"("objective": {)") + wrong + "}"), "") << wrong;
+  }
+  EXPECT_EQ(advice(R"("objective": {"weighting": "p2", "timesteps": "logit_normal",
+                      "noise_offset": 0.05, "pyramid_discount": 0.4, "shuffle_tags": true})"),
+            "");
+  EXPECT_NE(advice(R"("text_encoder_rate": -1)"), "");
+  EXPECT_NE(advice(R"("trainer": {"optimiser": {"kind": "sgd"}})"), "");
+  EXPECT_NE(advice(R"("trainer": {"result_profile": 0.1})"), "");
+  EXPECT_NE(advice(R"("trainer": {"result_profile": 0.5, "profile_every": 100})"), "");
+}
+
+TEST(Recipe, StagesAreOtherRecipes) {
+  const TemporaryDirectory folder;
+  const auto file = folder.path() / "all.json";
+  write_file(file, R"({"stages": ["a.json", "deeper/b.json"]})");
+  EXPECT_EQ(stages_of(file),
+            (std::vector<fs::path>{folder.path() / "a.json", folder.path() / "deeper" / "b.json"}));
+  for (const char* wrong : {R"({"stages": []})", R"({"stages": "a.json"})", R"({"stages": [3]})",
+                            R"({"stages": ["a.json"], "task": "autoencoder"})"}) {
+    write_file(file, wrong);
+    EXPECT_THROW(stages_of(file), Error) << wrong;
+  }
+  write_file(file, R"({"task": "autoencoder"})");
+  EXPECT_EQ(stages_of(file), std::vector<fs::path>{file});
 }
 
 TEST(Recipe, ComesBackFromItsOwnJson) {

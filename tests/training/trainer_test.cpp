@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "toy_task.h"
+#include "training/learning_rate.h"
 #include "training/snapshots.h"
 
 namespace sumi {
@@ -140,6 +141,105 @@ TEST(Trainer, SkipsNonFiniteGradientsAndGivesUpAfterManyInARow) {
     FAIL() << "it should have given up";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("10 updates in a row"));
+  }
+}
+
+/// A toy whose loss is not finite from `first` samples on, `times` times.
+Task breaking_task(std::int64_t first, int times) {
+  Task task = toy_task();
+  const auto good = task.loss;
+  const auto left = std::make_shared<int>(times);
+  task.loss = [=](const Draw& draw) {
+    Loss loss = good(draw);
+    if (draw.first >= first && (*left)-- > 0)
+      loss.total = loss.total * std::numeric_limits<double>::quiet_NaN();
+    return loss;
+  };
+  return task;
+}
+
+TEST(Trainer, GoesBackToTheLastSnapshotAfterManyInARow) {
+  const TemporaryDirectory folder;
+  Task task = breaking_task(800, 20);  // ten updates of two batches
+  const auto summary = run_training(task, toy_config(), folder.path(), {});
+  EXPECT_EQ(summary.rollbacks, 1);
+  EXPECT_EQ(summary.samples, 1600);
+  EXPECT_LT(summary.validation_loss, 0.05);
+  const auto log = read_text_file(folder.path() / "log.jsonl");
+  EXPECT_THAT(log, HasSubstr("\"rollbacks\":1"));
+  const double rate = learning_rate(toy_config().learning_rate, 1280, 1600) / 2;
+  EXPECT_THAT(log, HasSubstr(Json(rate).dump()));
+
+  const TemporaryDirectory limited;
+  TrainerConfig config = toy_config();
+  config.rollback_limit = 0;
+  Task again = breaking_task(800, 20);
+  EXPECT_THROW(run_training(again, config, limited.path(), {}), Error);
+}
+
+TEST(Trainer, StopsEarlyWhenValidationGetsNoBetter) {
+  const TemporaryDirectory straight;
+  TrainerConfig config = toy_config();
+  config.validate_every = 80;
+  config.patience = 2;
+  const double losses[] = {5, 4, 4.5, 3, 3.5, 3, 1};
+  const auto with_losses = [&] {
+    Task task = toy_task();
+    task.validation_loss = [&losses, count = std::make_shared<int>(0)] {
+      return ValidationLoss{losses[(*count)++]};
+    };
+    return task;
+  };
+  Task task = with_losses();
+  const auto summary = run_training(task, config, straight.path(), {});
+  EXPECT_TRUE(summary.stopped_early);
+  EXPECT_EQ(summary.samples, 480);
+  EXPECT_THAT(read_text_file(straight.path() / "log.jsonl"), HasSubstr("\"stopped_early\":true"));
+  EXPECT_TRUE(fs::exists(straight.path() / "model.safetensors"));
+  const auto again = run_training(task, config, straight.path(), {});
+  EXPECT_EQ(again.samples, 480);
+}
+
+TEST(Trainer, ForetellsAndIsNotChangedByIt) {
+  const TemporaryDirectory told, untold;
+  run(untold.path());
+  TrainingForecast forecast;
+  Task task = toy_task();
+  run_training(task, toy_config(), told.path(), {}, {},
+               [&](const TrainingForecast& what) { forecast = what; });
+  EXPECT_EQ(result_bytes(told.path()), result_bytes(untold.path()));
+  EXPECT_EQ(forecast.updates, 200);
+  EXPECT_EQ(forecast.parameters, 18);
+  EXPECT_EQ(forecast.weight_bytes, 2u * 32 * 4);
+  EXPECT_EQ(forecast.optimiser_bytes, 3u * 32 * 4);
+  EXPECT_GT(forecast.seconds, 200 * forecast.update_seconds);
+  EXPECT_GT(forecast.peak_bytes, 1u << 20);
+}
+
+TEST(Trainer, EveryOptimiserResumesWithTheSameBytes) {
+  for (const std::string kind : {"adamw", "adamw8bit", "adafactor", "prodigy"}) {
+    const TemporaryDirectory straight, pieces;
+    TrainerConfig config = toy_config();
+    config.optimiser.kind = kind;
+    config.optimiser.matrices = kind == "adamw" ? "muon" : "adamw";
+    config.profile_every = 160;
+    config.result_profile = 0.12;
+    if (kind == "prodigy") config.learning_rate.peak = 1;
+    const auto summary = run(straight.path(), config);
+    EXPECT_LT(summary.validation_loss, 1) << kind;
+    for (const std::int64_t stop : {8, 408, 1000}) {
+      Runtime runtime;
+      EXPECT_THROW(run(pieces.path(), config, runtime,
+                       [&](const ProgressState& state) {
+                         if (state.done >= stop) runtime.cancel.request();
+                       }),
+                   Cancelled);
+    }
+    run(pieces.path(), config);
+    EXPECT_EQ(result_bytes(straight.path()), result_bytes(pieces.path())) << kind;
+
+    config.optimiser.kind = kind == "adamw" ? "prodigy" : "adamw";
+    EXPECT_THROW(run(pieces.path(), config), Error) << kind;
   }
 }
 

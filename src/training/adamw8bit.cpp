@@ -1,0 +1,121 @@
+#include "training/adamw8bit.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+
+namespace sumi {
+namespace {
+
+/// A table of codes and the borders between neighbours.
+struct Codes {
+  std::array<float, 256> values;
+  std::array<float, 255> borders;
+
+  explicit Codes(bool with_sign) : values(dynamic_codes(with_sign)) {
+    for (std::size_t i = 0; i + 1 < values.size(); ++i)
+      borders[i] = (values[i] + values[i + 1]) / 2;
+  }
+
+  /// The code of the nearest value, found by halving without branches.
+  std::uint8_t nearest(float x) const {
+    int code = 0;
+    for (int step = 128; step > 0; step /= 2)
+      code += x > borders[static_cast<std::size_t>(code + step - 1)] ? step : 0;
+    return static_cast<std::uint8_t>(code);
+  }
+};
+
+const Codes kSigned(true), kUnsigned(false);
+
+}  // namespace
+
+std::array<float, 256> dynamic_codes(bool with_sign) {
+  std::vector<double> values = {0, 1};
+  double decade = 1e-6;
+  for (int parts = with_sign ? 1 : 2; values.size() < 256; parts *= 2, decade *= 10)
+    for (int part = 0; part < parts; ++part) {
+      const double middle = decade * (0.1 + 0.9 * (part + 0.5) / parts);
+      values.push_back(middle);
+      if (with_sign) values.push_back(-middle);
+    }
+  std::sort(values.begin(), values.end());
+  std::array<float, 256> codes{};
+  std::copy(values.begin(), values.end(), codes.begin());
+  return codes;
+}
+
+AdamW8bit::AdamW8bit(const Tensor& weights, std::vector<ParameterSpan> spans,
+                     const OptimiserConfig& config)
+    : config_(config), spans_(std::move(spans)) {
+  if (!weights.is_cpu())
+    throw Error("optimiser.kind: adamw8bit works on the processor only",
+                "use adamw or adafactor on this device");
+  const std::int64_t size = weights.numel(), blocks = (size + kBlock - 1) / kBlock;
+  mean_codes_ = at::full({size}, kSigned.nearest(0), torch::dtype(torch::kByte));
+  square_codes_ = at::full({size}, kUnsigned.nearest(0), torch::dtype(torch::kByte));
+  mean_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
+  square_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
+}
+
+void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale) {
+  const c10::NoGradGuard no_grad;
+  ++steps_;
+  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
+  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
+  const auto beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
+  const auto root_scale = static_cast<float>(1 / std::sqrt(correction2));
+  const auto epsilon = static_cast<float>(config_.epsilon);
+  const auto slope_scale = static_cast<float>(gradient_scale);
+  const std::int64_t size = weights.numel();
+  float* w = weights.data_ptr<float>();
+  const float* g = gradients.data_ptr<float>();
+  auto *mean_codes = mean_codes_.data_ptr<std::uint8_t>(),
+       *square_codes = square_codes_.data_ptr<std::uint8_t>();
+  float *mean_scales = mean_scales_.data_ptr<float>(),
+        *square_scales = square_scales_.data_ptr<float>();
+
+  const auto update_block = [&](std::int64_t block) {
+    const std::int64_t first = block * kBlock, last = std::min(size, first + kBlock);
+    std::array<float, kBlock> mean{}, square{};
+    float largest_mean = 0, largest_square = 0;
+    for (std::int64_t i = first; i < last; ++i) {
+      const auto k = static_cast<std::size_t>(i - first);
+      const float slope = g[i] * slope_scale;
+      mean[k] = beta1 * kSigned.values[mean_codes[i]] * mean_scales[block] + (1 - beta1) * slope;
+      square[k] = beta2 * kUnsigned.values[square_codes[i]] * square_scales[block] +
+                  (1 - beta2) * slope * slope;
+      largest_mean = std::max(largest_mean, std::abs(mean[k]));
+      largest_square = std::max(largest_square, square[k]);
+    }
+    for (const auto& span : spans_) {
+      const double own = rate * span.rate;
+      const auto moved = static_cast<float>(own / correction1);
+      const auto kept = static_cast<float>(1 - (span.decays ? own * config_.weight_decay : 0));
+      const std::int64_t end = std::min(last, span.last);
+      for (std::int64_t i = std::max(first, span.first); i < end; ++i) {
+        const auto k = static_cast<std::size_t>(i - first);
+        w[i] = w[i] * kept - moved * mean[k] / (std::sqrt(square[k]) * root_scale + epsilon);
+      }
+    }
+    mean_scales[block] = largest_mean;
+    square_scales[block] = largest_square;
+    const float mean_unit = largest_mean > 0 ? 1 / largest_mean : 0;
+    const float square_unit = largest_square > 0 ? 1 / largest_square : 0;
+    for (std::int64_t i = first; i < last; ++i) {
+      const auto k = static_cast<std::size_t>(i - first);
+      mean_codes[i] = kSigned.nearest(mean[k] * mean_unit);
+      const auto code = kUnsigned.nearest(square[k] * square_unit);
+      square_codes[i] = square[k] > 0 ? std::max<std::uint8_t>(code, 1) : code;
+    }
+  };
+  at::parallel_for(0, mean_scales_.numel(), 64, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t block = begin; block < end; ++block) update_block(block);
+  });
+}
+
+}  // namespace sumi

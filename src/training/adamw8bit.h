@@ -1,0 +1,49 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/json.h"
+#include "core/tensor.h"
+#include "training/optimiser_config.h"
+#include "training/parameter_buffer.h"
+
+namespace sumi {
+
+/// The 256 numbers of dynamic quantisation in rising order (Dettmers et al. 2022, section 2.2):
+/// seven decades up to 1, each further one cut twice as finely, with 0 and 1 exactly. `with_sign`:
+/// half of them negative.
+std::array<float, 256> dynamic_codes(bool with_sign);
+
+/// AdamW whose moments are kept in a byte each: blocks of 256 elements, each with its own scale
+/// (Dettmers et al. 2022). The update itself is AdamW's, in fp32. A square that is not zero never
+/// becomes zero, or the next step would divide by epsilon alone. On the processor only.
+class AdamW8bit {
+ public:
+  static constexpr std::int64_t kBlock = 256;
+
+  /// Throws Error for weights on another device.
+  AdamW8bit(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config);
+
+  /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
+  void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
+
+  /// Codes, uint8 [size], and scales, float [blocks], of both moments; the number of steps.
+  StateDict tensors() const {
+    return {{"mean_codes", mean_codes_},
+            {"square_codes", square_codes_},
+            {"mean_scales", mean_scales_},
+            {"square_scales", square_scales_}};
+  }
+  Json numbers() const { return {{"steps", steps_}}; }
+  void set_numbers(const Json& numbers) { steps_ = numbers.at("steps").get<std::int64_t>(); }
+
+ private:
+  OptimiserConfig config_;
+  std::vector<ParameterSpan> spans_;
+  std::int64_t steps_ = 0;
+  Tensor mean_codes_, square_codes_, mean_scales_, square_scales_;
+};
+
+}  // namespace sumi
