@@ -55,13 +55,17 @@ ImageTextScorer::ImageTextScorer(const ImageTowerConfig& image, const ClipTextCo
   }
 }
 
-Tensor ImageTextScorer::picture_vectors(const Tensor& pictures) const {
+Tensor ImageTextScorer::picture_features(const Tensor& pictures) const {
   Tensor x = conv_in_.forward(pictures);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i].forward(std::move(x));
     if (i < halvings_.size()) x = halvings_[i].forward(x);
   }
-  return unit_length(picture_projection_.forward(silu(norm_.forward(x)).mean({2, 3})));
+  return silu(norm_.forward(x)).mean({2, 3});
+}
+
+Tensor ImageTextScorer::vectors_of(const Tensor& features) const {
+  return unit_length(picture_projection_.forward(features));
 }
 
 Tensor ImageTextScorer::prompt_vectors(const Tensor& ids) const {
@@ -102,7 +106,8 @@ Task scorer_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
     });
   };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {
-    const Json config = {{"image_tower", to_json(scorer->image_config())},
+    const Json config = {{"size_px", training->config().size_px},
+                         {"image_tower", to_json(scorer->image_config())},
                          {"text_encoder", to_json(scorer->text_config())}};
     write_component(to / "model", kWeights, *scorer, config, storage);
   };
@@ -116,12 +121,15 @@ OpenedScorer open_scorer(const fs::path& folder) {
   if (!json.contains("image_tower") || !json.contains("text_encoder"))
     throw Error(fmt::format("{}: this is no image-text scorer", file.string()),
                 "train one with recipes/default/scorer.json");
+  if (json.contains("size_px") && !json["size_px"].is_number_integer())
+    throw Error(fmt::format("{}: size_px is no whole number", file.string()),
+                "train the scorer again, or take the line out");
   ImageTowerConfig image;
   ClipTextConfig text;
   from_json(json["image_tower"], image, file.string() + ".image_tower");
   from_json(json["text_encoder"], text, file.string() + ".text_encoder");
-  OpenedScorer opened{ImageTextScorer(image, text),
-                      ClipTokenizer::from_folder(model / "tokenizer")};
+  OpenedScorer opened{ImageTextScorer(image, text), ClipTokenizer::from_folder(model / "tokenizer"),
+                      json.value("size_px", 0)};
   read_component(model, kWeights, opened.scorer);
   return opened;
 }

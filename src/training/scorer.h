@@ -21,8 +21,14 @@ class ImageTextScorer : public Module {
  public:
   ImageTextScorer(const ImageTowerConfig& image, const ClipTextConfig& text);
 
+  /// [N, 3, H, W] in [-1, 1] -> [N, channels of the last level], means over the picture.
+  Tensor picture_features(const Tensor& pictures) const;
+  /// Those features -> [N, embedding], unit length.
+  Tensor vectors_of(const Tensor& features) const;
   /// [N, 3, H, W] in [-1, 1] -> [N, embedding], unit length.
-  Tensor picture_vectors(const Tensor& pictures) const;
+  Tensor picture_vectors(const Tensor& pictures) const {
+    return vectors_of(picture_features(pictures));
+  }
   /// ids [N, tokens] -> [N, embedding], unit length.
   Tensor prompt_vectors(const Tensor& ids) const;
   /// Learned inverse temperature of the similarities, at most 100.
@@ -55,6 +61,7 @@ Task scorer_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
 struct OpenedScorer {
   ImageTextScorer scorer;
   ClipTokenizer tokenizer;
+  int size_px = 0;  ///< side of the pictures it learned from; 0 where the folder does not say
 };
 
 /// Opens OUTPUT/model of a scorer's training (or OUTPUT). Throws Error naming the file.
