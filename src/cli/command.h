@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "data/thresholds.h"
 #include "pipelines/request.h"
 
 // What can be asked for on the command line, as values. Both programs read the same ones.
@@ -235,11 +236,76 @@ struct VersionCommand {
 using Command =
     std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
                  TrainCommand, EvalCommand, BenchCommand, TuneCommand, InfoCommand, DoctorCommand,
-                 InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand>;
+                 InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand,
+                 DataInspectCommand, DataCurateCommand, DataCaptionCommand>;
 
 /// Reads the arguments after the program's name. Throws Error for what cannot be understood:
 /// unknown options (with the nearest known one), values that are no numbers, missing arguments.
 Command parse_command_line(const std::vector<std::string>& arguments);
+
+struct DataInspectCommand {
+  static constexpr bool needs_engine = false;
+  std::vector<std::string> paths;
+  std::string output;
+  int threads = 0;
+  int near_distance = 4;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output,
+          "page to write, default report.html; with --json only when it is given");
+    visit("threads", self.threads, "pictures measured at a time, e.g. 2; 0 uses every core");
+    visit("near_distance", self.near_distance,
+          "bits of 64 in which hashes of near-duplicates differ, at most; default 4");
+  }
+};
+
+struct DataCurateCommand {
+  static constexpr bool needs_engine = false;
+  std::vector<std::string> paths;
+  std::string output;
+  std::string licences;
+  std::string exclude;
+  std::string shards;
+  int validation = 3;
+  int held_out = 3;
+  int threads = 0;
+  int near_distance = 4;
+  Thresholds thresholds;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output, "folder for the tables, e.g. out/mine; made when it is not there");
+    visit("licences", self.licences, "SPDX names that are allowed, e.g. CC0-1.0,MIT; default any");
+    visit("exclude", self.exclude,
+          "text file with names, paths or authors to leave out, one a line");
+    visit("shards", self.shards, "also write WebDataset shards of at most this size, e.g. 256M");
+    visit("validation", self.validation, "share of the families kept for validation; default 3");
+    visit("held_out", self.held_out, "share that no training may see; default 3");
+    visit("threads", self.threads, "pictures measured at a time, e.g. 2; 0 uses every core");
+    visit("near_distance", self.near_distance,
+          "bits of 64 in which hashes of near-duplicates differ, at most; default 4");
+  }
+};
+
+struct DataCaptionCommand {
+  static constexpr bool needs_engine = false;
+  std::vector<std::string> paths;
+  std::string output = "captions.jsonl";
+  std::vector<std::string> templates;
+  bool replace = false;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("output", self.output, "list to write, default captions.jsonl");
+    visit("templates", self.templates,
+          "how to compose, e.g. \"[{style} of ]{a name}[, {tags}]\"; may be given again");
+    visit("replace", self.replace, "compose even where there is a caption");
+  }
+};
 
 /// What can be checked without a model: ranges, files that must exist, outputs that can be written.
 /// Throws Error.

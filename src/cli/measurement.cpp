@@ -37,6 +37,7 @@ std::span<const Measurement> suite_named(const std::string& name) {
   return name == "base"      ? base_suite()
          : name == "cpu"     ? cpu_suite()
          : name == "savings" ? savings_suite()
+         : name == "data"    ? data_suite()
          : name == "train"   ? train_suite()
                              : std::span<const Measurement>{};
 }

@@ -8,7 +8,7 @@
 
 namespace sumi {
 
-/// One line of a benchmark's result: `value` stands under `section` ("ratios", "seconds", "bytes"
+/// One line of a benchmark's result: `value` stands under `section` ("ratios", "seconds", "bytes",
 /// or "psnr_db") and `key`. What `run` gives as "also", {section: {key: number}}, is added there.
 struct Measurement {
   const char* section;
@@ -37,6 +37,7 @@ std::span<const Measurement> suite_named(const std::string& name);
 std::span<const Measurement> base_suite();
 std::span<const Measurement> cpu_suite();
 std::span<const Measurement> savings_suite();
+std::span<const Measurement> data_suite();
 std::span<const Measurement> train_suite();
 
 }  // namespace sumi

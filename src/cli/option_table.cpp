@@ -68,6 +68,30 @@ constexpr OptionRow kRows[] = {
 };
 
 constexpr OptionRow kUnlisted = {"", "", "VALUE", "Other"};
+    {"licences", "", "NAMES", "Options"},
+    {"exclude", "", "FILE", "Options"},
+    {"shards", "", "BYTES", "Options"},
+    {"validation", "", "PERCENT", "Options"},
+    {"held_out", "", "PERCENT", "Options"},
+    {"near_distance", "", "BITS", "Options"},
+    {"templates", "--template", "TEXT", "Options"},
+    {"replace", "", "", "Options"},
+
+    {"min_side", "", "N", "Thresholds"},
+    {"max_aspect", "", "X", "Thresholds"},
+    {"min_sharpness", "", "X", "Thresholds"},
+    {"max_noise", "", "X", "Thresholds"},
+    {"max_blockiness", "", "X", "Thresholds"},
+    {"min_jpeg_quality", "", "N", "Thresholds"},
+    {"min_contrast", "", "X", "Thresholds"},
+    {"max_plain", "", "X", "Thresholds"},
+    {"max_border", "", "X", "Thresholds"},
+    {"max_watermark", "", "X", "Thresholds"},
+    {"min_words", "", "N", "Thresholds"},
+    {"max_words", "", "N", "Thresholds"},
+    {"max_repeats", "", "N", "Thresholds"},
+    {"min_match", "", "X", "Thresholds"},
+    {"keep_near", "", "", "Thresholds"},
 
 }  // namespace
 

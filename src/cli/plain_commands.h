@@ -15,6 +15,9 @@ int run(const InspectCommand& command);
 int run(const DataListCommand& command);
 int run(const DataFetchCommand& command);
 int run(const DataSheetCommand& command);
+int run(const DataInspectCommand& command);
+int run(const DataCurateCommand& command);
+int run(const DataCaptionCommand& command);
 
 /// Prints one JSON object on stdout; bytes that are not UTF-8 are replaced.
 void print_json(const Json& object);

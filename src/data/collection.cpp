@@ -387,6 +387,12 @@ Image load_picture(const Row& row, int vector_px) {
                        row.id);
 }
 
+std::string shown_name(const Row& row) {
+  const auto colon = row.id.find(':');
+  const bool own = row.id.starts_with("folder:") || row.id.starts_with("shard:");
+  return own ? row.id.substr(colon + 1) : row.id;
+}
+
 bool is_vector(const Row& row) {
   const auto& name = row.item.empty() ? row.file : row.item;
   return lowered(fs::path(name).extension().string()) == ".svg";

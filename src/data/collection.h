@@ -49,6 +49,9 @@ class PictureBytes {
   std::span<const std::byte> bytes_;
 };
 
+/// A picture's name for people: its path, or shard and key.
+std::string shown_name(const Row& row);
+
 /// True for a vector picture, which has no size of its own.
 bool is_vector(const Row& row);
 

@@ -44,6 +44,14 @@ Envelope open_envelope(Bytes bytes, const std::string& origin, Texts texts);
 /// The pixels as stored; only CMYK is already sRGB, through `icc`.
 Image decode_png(Bytes bytes, const std::string& origin);
 Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc);
+
+/// What decode_jpeg() is asked to leave out and tells in return; see ReducedImage.
+struct JpegReduction {
+  int least_side_px = 0;
+  int denominator = 1;
+  int quality = 0;
+};
+Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc, JpegReduction& reduction);
 Image decode_webp(Bytes bytes, const std::string& origin);
 
 std::vector<std::byte> encode_png(const Image& image, const SaveOptions& options);

@@ -12,6 +12,7 @@
 #include "media/exif.h"
 #include "media/geometry.h"
 #include "media/metadata.h"
+#include "media/reduced.h"
 
 namespace sumi {
 namespace {
@@ -79,6 +80,20 @@ Image decode_image(std::span<const std::byte> bytes, const std::string& origin,
   const Envelope envelope = open_envelope(bytes, origin, Texts::skip);
   check_limits(envelope, limits, origin);
   return oriented(decode_pixels(bytes, envelope, origin), parse_exif(envelope.exif).orientation);
+}
+
+ReducedImage decode_reduced(std::span<const std::byte> bytes, const std::string& origin,
+                            int least_side_px, const DecodeLimits& limits) {
+  const Envelope envelope = open_envelope(bytes, origin, Texts::skip);
+  check_limits(envelope, limits, origin);
+  const int orientation = parse_exif(envelope.exif).orientation;
+  JpegReduction reduction{least_side_px};
+  Image image = envelope.format == ImageFormat::jpeg
+                    ? icc_to_srgb(decode_jpeg(bytes, origin, envelope.icc, reduction), envelope.icc)
+                    : decode_pixels(bytes, envelope, origin);
+  const bool turned = orientation >= 5 && orientation <= 8;
+  return {oriented(std::move(image), orientation), turned ? envelope.height : envelope.width,
+          turned ? envelope.width : envelope.height, reduction.denominator, reduction.quality};
 }
 
 Image load_image(const std::filesystem::path& file, const DecodeLimits& limits) {

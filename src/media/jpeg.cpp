@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <map>
 
 // clang-format off: jpeglib.h needs <cstdio> first, jerror.h needs jpeglib.h
@@ -181,6 +184,30 @@ void start(Decompressor& jpeg, Bytes bytes) {
   jpeg.info.out_color_space = stored == 1 ? JCS_GRAYSCALE : stored == 4 ? JCS_CMYK : JCS_RGB;
 }
 
+/// The quality whose standard luminance table (ITU-T T.81, K.1) is nearest in its six lowest
+/// frequencies, the last to be cut at 255: libjpeg scales the table by 5000/quality % below 50 and
+/// by 200 - 2 quality % above.
+int quality_of(const jpeg_decompress_struct& info) {
+  constexpr double kStandardSum = 16 + 11 + 10 + 12 + 12 + 14;
+  const auto* table = info.quant_tbl_ptrs[info.comp_info[0].quant_tbl_no];
+  if (!table) return 0;
+  double sum = 0;
+  for (const int place : {0, 1, 2, 8, 9, 16}) sum += table->quantval[place];
+  const double percent = 100 * sum / kStandardSum;
+  const double quality = percent > 100 ? 5000 / percent : (200 - percent) / 2;
+  return std::clamp(static_cast<int>(std::lround(quality)), 1, 100);
+}
+
+void reduce(jpeg_decompress_struct& info, JpegReduction& reduction) {
+  reduction.quality = quality_of(info);
+  const auto side = static_cast<int>(std::min(info.image_width, info.image_height));
+  while (reduction.denominator < 8 && side / (2 * reduction.denominator) >= reduction.least_side_px)
+    reduction.denominator *= 2;
+  info.scale_num = 1;
+  info.scale_denom = static_cast<unsigned>(reduction.denominator);
+  jpeg_calc_output_dimensions(&info);
+}
+
 /// Rows are appended one by one: a hostile header costs address space, not memory.
 void read_rows(Decompressor& jpeg, std::vector<std::uint8_t>& pixels) {
   jpeg_start_decompress(&jpeg.info);
@@ -236,6 +263,11 @@ Envelope open_jpeg(Bytes bytes, const std::string& origin, Texts texts) {
 }
 
 Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc) {
+  JpegReduction whole{std::numeric_limits<int>::max()};
+  return decode_jpeg(bytes, origin, icc, whole);
+}
+
+Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc, JpegReduction& reduction) {
   const Envelope envelope = open_jpeg(bytes, origin, Texts::skip);
   ErrorState state{};
   Decompressor jpeg;
@@ -248,7 +280,11 @@ Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc) {
   if (stored != 1 && stored != 3 && stored != 4)
     damaged_jpeg(origin, fmt::format("{} channels", stored));
 
-  Image image{envelope.width, envelope.height, stored, {}};
+  reduce(jpeg.info, reduction);
+  Image image{static_cast<int>(jpeg.info.output_width),
+              static_cast<int>(jpeg.info.output_height),
+              stored,
+              {}};
   image.pixels.reserve(std::size_t(image.width) * image.height * image.channels);
   if (!guarded(state.jump, [&] { read_rows(jpeg, image.pixels); }))
     damaged_jpeg(origin, state.message);
