@@ -333,10 +333,14 @@ void Run::finish() {
 /// Does a few updates, a validation and a save, measures them and goes back to where it was.
 TrainingForecast Run::forecast() {
   constexpr int kTimed = 3;
-  const auto seconds_of = [](const auto& work) {
-    const auto start = std::chrono::steady_clock::now();
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds_since = [](std::chrono::steady_clock::time_point then) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - then).count();
+  };
+  const auto seconds_of = [&](const auto& work) {
+    const auto begin = std::chrono::steady_clock::now();
     work();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return seconds_since(begin);
   };
   TrainingForecast told;
   told.save_seconds = seconds_of([&] { save(); });
@@ -352,7 +356,7 @@ TrainingForecast Run::forecast() {
     return static_cast<double>(total_ / every - at_.samples / every + (total_ % every != 0));
   };
   told.updates = left / per_update_;
-  told.seconds = static_cast<double>(told.updates) * told.update_seconds +
+  told.seconds = seconds_since(start) + static_cast<double>(told.updates) * told.update_seconds +
                  times(config_.validate_every) * told.validation_seconds +
                  times(config_.save_every) * told.save_seconds;
   told.peak_bytes = peak_memory_bytes();

@@ -14,7 +14,7 @@ namespace sumi {
 
 /// What a run will take, measured on a few updates and one validation that are then undone.
 struct TrainingForecast {
-  double seconds = 0;            ///< from here to the end, in this process
+  double seconds = 0;            ///< of the whole run in this process, with measuring
   std::uint64_t peak_bytes = 0;  ///< highest resident memory
   std::int64_t parameters = 0;
   std::int64_t updates = 0;           ///< still to do
