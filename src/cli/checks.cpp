@@ -7,6 +7,7 @@
 #include "cli/output_path.h"
 #include "core/paths.h"
 #include "pipelines/memory_options.h"
+#include "training/measures.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -101,9 +102,23 @@ void check(const EvalCommand& command) {
                 "train one: sumi train recipes/…/scorer.json --output out/scorer");
   if (command.world.empty()) throw Error("--world is missing", "give recipes/worlds/NAME.json");
   check_file("--world", command.world);
+  for (const auto& measure : command.measures) check_word("--measures", measure, kMeasures);
+  if (!command.features.empty() && !fs::is_directory(command.features))
+    throw Error(fmt::format("--features: there is no folder \"{}\"", command.features),
+                "give the output folder of a scorer's training");
   if (command.group < 2 || command.count < command.group || command.count > 100'000)
     throw Error(fmt::format("--count is {} and --group is {}", command.count, command.group),
                 "give a group of 2 or more and a count from one group to 100000");
+  if (command.reference < 2 || command.reference > 10'000)
+    throw Error(fmt::format("--reference is {}", command.reference),
+                "give a number from 2 to 10000");
+  GenerateRequest drawn;
+  drawn.prompt = "a picture";
+  drawn.steps = command.steps;
+  drawn.sampler = command.sampler;
+  drawn.guidance_scale = command.guidance_scale;
+  drawn.precision = command.precision;
+  check(drawn);
   if (!command.output.empty()) check_output(command.output);
 }
 

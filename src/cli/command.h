@@ -148,11 +148,18 @@ struct EvalCommand {
   static constexpr bool needs_engine = true;
   std::string model = "default";
   std::string scorer;
+  std::string features;
   std::string world;
   std::string split = "held_out";
+  std::vector<std::string> measures;
   int count = 512;
+  int reference = 2048;
   int group = 64;
   std::int64_t seed = 0;
+  int steps = 0;
+  std::string sampler;
+  double guidance_scale = -1;
+  std::string precision = "auto";
   std::string output;
   MachineOptions machine;
 
@@ -160,14 +167,28 @@ struct EvalCommand {
   static void fields(Self& self, Visit&& visit) {
     visit("model", self.model, "the model to judge: a folder, a file or `default`");
     visit("scorer", self.scorer, "output folder of a scorer's training, e.g. out/scorer");
+    visit("features", self.features,
+          "another scorer's folder, whose features distances are measured in; empty: --scorer");
     visit("world", self.world, "the world whose captions are drawn, e.g. recipes/worlds/NAME.json");
     visit(
         "split", self.split,
         "which samples of it: validation, validation_concepts, held_out, held_out_pairs or train");
+    visit("measures", self.measures,
+          "which of fid, kid, cmmd, precision, density, clip_score, identification, "
+          "reconstruction, memorisation; empty: all that the count is enough for");
     visit("count", self.count, "how many pictures, e.g. 512");
+    visit("reference", self.reference,
+          "real pictures to compare with, and as many of training, e.g. 2048");
     visit("group", self.group, "prompts among which a picture's own has to be picked, e.g. 64");
     visit("seed", self.seed, "seed of the first picture, e.g. 0");
-    visit("output", self.output, "contact sheet of the first 64 pictures, e.g. sheet.png");
+    visit("steps", self.steps, "sampling steps, e.g. 20; 0 the model's own");
+    visit("sampler", self.sampler, "solver by name, e.g. \"DPM++ 2M\"; empty the model's own");
+    visit("guidance_scale", self.guidance_scale,
+          "how strictly to follow the prompt, e.g. 3; -1 the model's own");
+    visit("precision", self.precision, "what the U-Net multiplies in: fp32, int8 or auto");
+    visit("output", self.output,
+          "contact sheet of the first 64 pictures, e.g. sheet.png; beside it sheet-nearest.png, "
+          "the pictures nearest to training");
   }
 };
 

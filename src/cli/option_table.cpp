@@ -64,6 +64,9 @@ constexpr OptionRow kRows[] = {
     {"world", "", "FILE", "Options"},
     {"split", "", "NAME", "Options"},
     {"group", "", "N", "Options"},
+    {"features", "", "FOLDER", "Options"},
+    {"measures", "", "NAME...", "Options"},
+    {"reference", "", "N", "Options"},
     {"tensors", "", "", "Options"},
 };
 

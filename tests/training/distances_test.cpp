@@ -129,6 +129,23 @@ TEST(Mmd, HasNoBias) {
   EXPECT_GT(biased, 10 * error);
 }
 
+TEST(Mmd, IntervalsHoldTheTruthAsOftenAsTheyShould) {
+  // The truth of one distribution is 0; that of a shifted one the mean over many sets.
+  for (const double shift : {0.0, 0.8}) {
+    const int trials = 200;
+    std::vector<Estimate> found;
+    double truth = 0;
+    for (int trial = 0; trial < trials; ++trial) {
+      const Tensor a = normal(40, 3, 1'000 + trial), b = normal(40, 3, 50'000 + trial) + shift;
+      found.push_back(squared_mmd(cubic_kernel(a, b), 100, trial));
+      truth += shift == 0 ? 0 : found.back().value / trials;
+    }
+    int held = 0;
+    for (const auto& estimate : found) held += estimate.low <= truth && truth <= estimate.high;
+    EXPECT_GE(held, trials * 88 / 100) << shift;
+  }
+}
+
 TEST(Mmd, IntervalAndSubsetsAgreeWithTheFigure) {
   const Tensor a = normal(120, 4, 12), b = normal(200, 4, 13) + 0.7;
   const auto kernel = cubic_kernel(a, b);
