@@ -17,8 +17,9 @@ namespace {
 
 /// A field's text; nothing for an unknown field.
 std::optional<std::string> field_text(std::string_view field, const Row& row) {
-  const auto name =
-      row.name.empty() ? repaired_title(std::filesystem::path(row.file).stem().string()) : row.name;
+  const auto stem = std::filesystem::path(row.file).stem().string();
+  auto name = row.name.empty() ? repaired_title(stem) : row.name;
+  if (name.empty()) name = stem;
   if (field == "name") return name;
   if (field == "a name") return name.empty() ? "" : with_article(name);
   if (field == "caption") return row.caption;
