@@ -242,28 +242,6 @@ struct DataSheetCommand {
   }
 };
 
-/// Text asked for by --help or --version.
-struct ShowCommand {
-  static constexpr bool needs_engine = false;
-  std::string text;
-};
-
-/// Versions of the engine's libraries, as `sumi-engine --version` tells them.
-struct VersionCommand {
-  static constexpr bool needs_engine = false;
-  bool json = false;
-};
-
-using Command =
-    std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
-                 TrainCommand, EvalCommand, BenchCommand, TuneCommand, InfoCommand, DoctorCommand,
-                 InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand,
-                 DataInspectCommand, DataCurateCommand, DataCaptionCommand>;
-
-/// Reads the arguments after the program's name. Throws Error for what cannot be understood:
-/// unknown options (with the nearest known one), values that are no numbers, missing arguments.
-Command parse_command_line(const std::vector<std::string>& arguments);
-
 struct DataInspectCommand {
   static constexpr bool needs_engine = false;
   std::vector<std::string> paths;
@@ -327,6 +305,28 @@ struct DataCaptionCommand {
     visit("replace", self.replace, "compose even where there is a caption");
   }
 };
+
+/// Text asked for by --help or --version.
+struct ShowCommand {
+  static constexpr bool needs_engine = false;
+  std::string text;
+};
+
+/// Versions of the engine's libraries, as `sumi-engine --version` tells them.
+struct VersionCommand {
+  static constexpr bool needs_engine = false;
+  bool json = false;
+};
+
+using Command =
+    std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
+                 TrainCommand, EvalCommand, BenchCommand, TuneCommand, InfoCommand, DoctorCommand,
+                 InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand,
+                 DataInspectCommand, DataCurateCommand, DataCaptionCommand>;
+
+/// Reads the arguments after the program's name. Throws Error for what cannot be understood:
+/// unknown options (with the nearest known one), values that are no numbers, missing arguments.
+Command parse_command_line(const std::vector<std::string>& arguments);
 
 /// What can be checked without a model: ranges, files that must exist, outputs that can be written.
 /// Throws Error.

@@ -68,9 +68,6 @@ constexpr OptionRow kRows[] = {
     {"measures", "", "NAME...", "Options"},
     {"reference", "", "N", "Options"},
     {"tensors", "", "", "Options"},
-};
-
-constexpr OptionRow kUnlisted = {"", "", "VALUE", "Other"};
     {"licences", "", "NAMES", "Options"},
     {"exclude", "", "FILE", "Options"},
     {"shards", "", "BYTES", "Options"},
@@ -95,6 +92,9 @@ constexpr OptionRow kUnlisted = {"", "", "VALUE", "Other"};
     {"max_repeats", "", "N", "Thresholds"},
     {"min_match", "", "X", "Thresholds"},
     {"keep_near", "", "", "Thresholds"},
+};
+
+constexpr OptionRow kUnlisted = {"", "", "VALUE", "Other"};
 
 }  // namespace
 
