@@ -4,6 +4,7 @@
 
 #include "nn/fused.h"
 #include "nn/in_place.h"
+#include "nn/recompute.h"
 
 namespace sumi {
 namespace {
@@ -43,6 +44,20 @@ std::vector<Block> blocks_of(const UNetConfig& c,
   for (std::size_t i = 0; i < c.block_out_channels.size(); ++i)
     blocks.push_back(add(i, Block(c, i)));
   return blocks;
+}
+
+/// A block's input as its own: its gradients within the block are added up first, as where blocks
+/// are computed twice.
+Tensor own_input(Tensor x) {
+  if (torch::GradMode::is_enabled() && x.requires_grad()) return x.alias();
+  return x;  // moved: what has one holder may be written over
+}
+
+/// The inputs that all blocks share, as one block's own, for the same reason.
+UNetInputs own_inputs(const UNetInputs& inputs) {
+  const bool trained = torch::GradMode::is_enabled() && inputs.time.requires_grad();
+  if (!trained) return inputs;
+  return {inputs.time.alias(), AttendedContext(inputs.context.tokens().alias()), inputs.merging};
 }
 
 }  // namespace
@@ -208,20 +223,61 @@ Tensor UNet::embed_time(const Tensor& timesteps, const Tensor& timestep_cond,
   return time_linear_2_.forward(apply_silu(time_linear_1_.forward(time)));
 }
 
+/// Every block's inputs are {x, time, context, skips…}.
+Tensor UNet::through_recomputed(Tensor x, const UNetInputs& inputs) const {
+  const auto given = [merging = inputs.merging](const std::vector<Tensor>& tensors) {
+    return UNetInputs{tensors[1], AttendedContext(tensors[2]), merging};
+  };
+  const Tensor time = inputs.time, context = inputs.context.tokens();
+  std::vector<Tensor> skips = {x};
+  for (const auto& block : down_blocks_) {
+    const TensorFunction part = [&block, given](const std::vector<Tensor>& tensors) {
+      std::vector<Tensor> made;
+      block.forward(tensors[0], given(tensors), made);
+      return made;
+    };
+    const auto made = recomputed(part, {x, time, context});
+    skips.insert(skips.end(), made.begin(), made.end());
+    x = made.back();
+  }
+  x = recomputed(
+          [this, given](const std::vector<Tensor>& tensors) {
+            return std::vector<Tensor>{mid_block_.forward(tensors[0], given(tensors))};
+          },
+          {x, time, context})
+          .front();
+  for (const auto& block : up_blocks_) {
+    const auto taken = skips.end() - static_cast<std::ptrdiff_t>(block.layers());
+    std::vector<Tensor> tensors = {x, time, context};
+    tensors.insert(tensors.end(), taken, skips.end());
+    skips.erase(taken, skips.end());
+    // The block reads the size of the skip that follows.
+    const Tensor next = skips.empty() ? Tensor() : skips.back().detach();
+    const TensorFunction part = [&block, given, next](const std::vector<Tensor>& own) {
+      std::vector<Tensor> left = {next};
+      left.insert(left.end(), own.begin() + 3, own.end());
+      return std::vector<Tensor>{block.forward(own[0], given(own), left)};
+    };
+    x = recomputed(part, tensors).front();
+  }
+  return x;
+}
+
 Tensor UNet::through_all(Tensor x, const UNetInputs& inputs, const UNetOptions& options) const {
   const auto note = [&](const std::string& part, const Tensor& output) {
     if (options.observe) options.observe(part, output);
   };
   std::vector<Tensor> skips = {x};
   for (std::size_t i = 0; i < down_blocks_.size(); ++i) {
-    x = down_blocks_[i].forward(std::move(x), inputs, skips);
+    x = down_blocks_[i].forward(own_input(std::move(x)), own_inputs(inputs), skips);
     note(numbered("down_blocks", i), x);
   }
-  x = mid_block_.forward(std::move(x), inputs);
+  x = mid_block_.forward(own_input(std::move(x)), own_inputs(inputs));
   note("mid_block", x);
   for (std::size_t i = 0; i < up_blocks_.size(); ++i) {
     const bool last = i + 1 == up_blocks_.size();
-    x = up_blocks_[i].forward(std::move(x), inputs, skips, last ? options.keep_deep : nullptr);
+    x = up_blocks_[i].forward(own_input(std::move(x)), own_inputs(inputs), skips,
+                              last ? options.keep_deep : nullptr);
     note(numbered("up_blocks", i), x);
   }
   return x;
@@ -245,7 +301,9 @@ Tensor UNet::forward(const Tensor& sample, const Tensor& timesteps, const Attend
   auto x = sample.contiguous(at::MemoryFormat::ChannelsLast);
   x = conv_in_.forward(config_.center_input_sample ? 2 * x - 1 : x);
   note("conv_in", x);
+  const bool twice = options.recompute_blocks && torch::GradMode::is_enabled();
   x = options.deep.defined() ? through_outermost(std::move(x), inputs, options.deep)
+      : twice                ? through_recomputed(std::move(x), inputs)
                              : through_all(std::move(x), inputs, options);
   if (options.observe) note("conv_norm_out", conv_norm_out_.forward(x));
   return convolve_normed(conv_norm_out_, conv_out_, x).contiguous();

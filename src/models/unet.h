@@ -61,6 +61,8 @@ class UNetUpBlock : public Module {
   /// What the last two layers are given from below goes into `deep`, where that is not null.
   Tensor forward(Tensor x, const UNetInputs& inputs, std::vector<Tensor>& skips,
                  Tensor* deep = nullptr) const;
+  /// How many skips it takes.
+  std::size_t layers() const { return resnets_.size(); }
   /// The last two layers alone, given what was `deep`.
   Tensor forward_last(Tensor deep, const UNetInputs& inputs, std::vector<Tensor>& skips) const;
 
@@ -87,6 +89,9 @@ struct UNetOptions {
   Tensor* keep_deep = nullptr;
   /// … and given back at another noise level, only those outermost layers are computed.
   Tensor deep = {};
+  /// In training: the blocks are computed a second time on the way back instead of keeping all they
+  /// need for it (nn/recompute.h). The gradients are the same bits.
+  bool recompute_blocks = false;
 };
 
 /// The network of Stable Diffusion 1.x and 2.x (Rombach et al. 2022; diffusers
@@ -105,6 +110,7 @@ class UNet : public Module {
  private:
   Tensor embed_time(const Tensor& timesteps, const Tensor& timestep_cond,
                     torch::ScalarType dtype) const;
+  Tensor through_recomputed(Tensor x, const UNetInputs& inputs) const;
   Tensor through_all(Tensor x, const UNetInputs& inputs, const UNetOptions& options) const;
   Tensor through_outermost(Tensor x, const UNetInputs& inputs, const Tensor& deep) const;
 

@@ -30,6 +30,7 @@ struct Parts {
   ClipTextModel text;
   UNet unet;
   Objective objective;
+  bool checkpoint_blocks;
 };
 
 std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
@@ -41,9 +42,9 @@ std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
             : copied_tokenizer(start / "tokenizer", output / "model" / "tokenizer");
   auto autoencoder =
       open_autoencoder(recipe.autoencoder.empty() ? start : output / recipe.autoencoder);
-  auto parts = std::make_shared<Parts>(
-      Parts{tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
-            UNet(recipe.unet), Objective(recipe.scheduler, recipe.objective)});
+  auto parts = std::make_shared<Parts>(Parts{
+      tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
+      UNet(recipe.unet), Objective(recipe.scheduler, recipe.objective), recipe.checkpoint_blocks});
   if (fresh) {
     initialise(parts->text, mix_seed(recipe.trainer.seed, 1));
     initialise(parts->unet, mix_seed(recipe.trainer.seed, 2));
@@ -73,8 +74,10 @@ Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
   const Tensor timesteps =
       stratified_timesteps(parts.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
   const Tensor context = parts.text.forward(ids_of(batch.captions, parts.tokenizer)).last_hidden;
+  UNetOptions options;
+  options.recompute_blocks = parts.checkpoint_blocks;
   const Network network = [&](const Tensor& input, const Tensor& time) {
-    return parts.unet.forward(input, time, context);
+    return parts.unet.forward(input, time, context, options);
   };
   return diffusion_loss(parts.objective, network, clean, noise, timesteps);
 }
