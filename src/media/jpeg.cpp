@@ -189,7 +189,10 @@ void start(Decompressor& jpeg, Bytes bytes) {
 /// by 200 - 2 quality % above.
 int quality_of(const jpeg_decompress_struct& info) {
   constexpr double kStandardSum = 16 + 11 + 10 + 12 + 12 + 14;
-  const auto* table = info.quant_tbl_ptrs[info.comp_info[0].quant_tbl_no];
+  // The number comes from the file; libjpeg looks at it only when it decodes.
+  const int number = info.comp_info[0].quant_tbl_no;
+  const auto* table =
+      number >= 0 && number < NUM_QUANT_TBLS ? info.quant_tbl_ptrs[number] : nullptr;
   if (!table) return 0;
   double sum = 0;
   for (const int place : {0, 1, 2, 8, 9, 16}) sum += table->quantval[place];
@@ -280,7 +283,8 @@ Image decode_jpeg(Bytes bytes, const std::string& origin, Bytes icc, JpegReducti
   if (stored != 1 && stored != 3 && stored != 4)
     damaged_jpeg(origin, fmt::format("{} channels", stored));
 
-  reduce(jpeg.info, reduction);
+  if (!guarded(state.jump, [&] { reduce(jpeg.info, reduction); }))
+    damaged_jpeg(origin, state.message);
   Image image{static_cast<int>(jpeg.info.output_width),
               static_cast<int>(jpeg.info.output_height),
               stored,
