@@ -123,7 +123,7 @@ void check(const EvalCommand& command) {
 }
 
 void check(const BenchCommand& command) {
-  static constexpr const char* kSuites[] = {"base", "cpu", "savings", "train"};
+  static constexpr const char* kSuites[] = {"base", "cpu", "savings", "data", "train"};
   check_machine(command.machine);
   check_word("--suite", command.suite, kSuites);
   if (command.repeats < 1 || command.repeats > 1000)

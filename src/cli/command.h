@@ -110,7 +110,7 @@ struct BenchCommand {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("suite", self.suite, "which measurements: base, cpu, savings or train");
+    visit("suite", self.suite, "which measurements: base, cpu, savings, data or train");
     visit("only", self.only, "one measurement by its key, e.g. load_2gb; may be given again");
     visit("repeats", self.repeats, "runs of which the median is taken, e.g. 5");
     visit("profile", self.profile,
