@@ -148,8 +148,8 @@ void describe_training(CLI::App& program, Draft& draft) {
   add_fields(train, draft.train);
   add_fields(train, draft.train.machine);
   train.footer("Example:\n  sumi train recipes/NAME.json --output out/mine\n");
-  auto& eval =
-      add_command(program, "eval", "Judge a model against real pictures and by what it was asked for.");
+  auto& eval = add_command(program, "eval",
+                           "Judge a model against real pictures and by what it was asked for.");
   add_fields(eval, draft.eval);
   add_fields(eval, draft.eval.machine);
   eval.footer(

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "media/colour.h"
 #include "media/reduced.h"
@@ -69,21 +70,6 @@ std::string escaped(std::string_view text) {
       default:
         out += c;
     }
-  return out;
-}
-
-std::string base64(std::span<const std::byte> bytes) {
-  static constexpr char kLetters[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group =
-          group << 8 | (i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k)
-      out += i + k <= bytes.size() ? kLetters[group >> (18 - 6 * k) & 63] : '=';
-  }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/base64.h"
 #include "core/error.h"
 #include "media/colour.h"
 #include "media/resize.h"
@@ -36,21 +37,6 @@ TerminalGraphics named_kind(std::string_view name) {
     if (known == name) return kind;
   throw Error(fmt::format("SUMI_PREVIEW is \"{}\"", name),
               "use none, blocks, sixel, iterm2 or kitty");
-}
-
-std::string base64(std::span<const std::byte> bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group =
-          group << 8 | (i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k)
-      text += i + k <= bytes.size() ? digits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
 }
 
 /// At most `width_px` wide, proportions kept, never enlarged.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/base64.h"
 #include "core/files.h"
 #include "media/resize.h"
 #include "training/export.h"
@@ -34,20 +35,6 @@ std::string escaped(const std::string& text) {
   for (const char c : text)
     safe += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
   return safe;
-}
-
-std::string base64(std::string_view bytes) {
-  constexpr const char* kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k)
-      text += k <= bytes.size() - i ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
 }
 
 /// The first pictures side by side, all of one height.
@@ -104,11 +91,13 @@ std::string strips_section(const fs::path& folder) {
   std::sort(files.rbegin(), files.rend());
   if (files.size() > kStripsShown) files.resize(kStripsShown);
   std::string html = "<h2>Validation pictures, newest first</h2>\n";
-  for (const auto& file : files)
+  for (const auto& file : files) {
+    const auto png = read_text_file(file);
     html += fmt::format(
         "<figure><img alt=\"\" src=\"data:image/png;base64,{}\">"
         "<figcaption>after {} samples</figcaption></figure>\n",
-        base64(read_text_file(file)), std::stoll(file.stem().string()));
+        base64(std::as_bytes(std::span(png))), std::stoll(file.stem().string()));
+  }
   return html;
 }
 

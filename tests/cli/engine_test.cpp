@@ -21,8 +21,7 @@ class Engine : public testing::Test {
  protected:
   void SetUp() override {
     setenv("SUMI_CACHE", cache_.path().c_str(), 1);
-    if (!std::filesystem::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"))
-      GTEST_SKIP() << "models/default is not there";
+    ASSERT_TRUE(std::filesystem::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"));
   }
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
   std::vector<std::string> names() const {

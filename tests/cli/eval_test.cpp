@@ -51,8 +51,7 @@ class Eval : public testing::Test {
   }
   static void TearDownTestSuite() { delete shared_; }
   void SetUp() override {
-    if (!fs::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"))
-      GTEST_SKIP() << "models/default is not there";
+    ASSERT_TRUE(fs::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"));
   }
   static std::string in_shared(const std::string& name) {
     return (shared_->path() / name).string();

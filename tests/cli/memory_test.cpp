@@ -23,8 +23,7 @@ constexpr double kBound = 0.15;
 class Memory : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"))
-      GTEST_SKIP() << "models/default is not there";
+    ASSERT_TRUE(std::filesystem::exists(SUMI_SOURCE_DIR "/models/default/model_index.json"));
     setenv("SUMI_CACHE", path("cache").c_str(), 1);
   }
   std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
