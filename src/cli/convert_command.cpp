@@ -34,22 +34,29 @@ void add_missing_configs(Checkpoint& checkpoint, const ModelSpec& spec) {
     checkpoint.configs[part] = std::move(config);
   };
   add("unet", spec.has_unet, "UNet2DConditionModel", to_json(spec.unet));
+  add("transformer", spec.has_transformer, "SD3Transformer2DModel", to_json(spec.transformer));
   add("vae", spec.has_vae, "AutoencoderKL", to_json(spec.vae));
   if (spec.has_text && !checkpoint.configs.contains("text_encoder")) {
     auto config = to_json(spec.text);
-    config["architectures"] = {"CLIPTextModel"};
+    config["architectures"] = {spec.has_transformer && spec.text.with_projection
+                                   ? "CLIPTextModelWithProjection"
+                                   : "CLIPTextModel"};
     config["model_type"] = "clip_text_model";
     checkpoint.configs["text_encoder"] = std::move(config);
   }
 }
 
-/// The U-Net's layers that are accurate in int8 as bytes; told by a measurement.
+const char* denoiser_of(const Checkpoint& checkpoint) {
+  return checkpoint.components.contains("transformer") ? "transformer" : "unet";
+}
+
+/// The denoiser's layers that are accurate in int8 as bytes; told by a measurement.
 void quantise(Checkpoint& checkpoint, const std::filesystem::path& source,
               const ConvertCommand& command) {
   auto models = load_model_set(source.string(), "",
                                start_torch({command.machine.device, command.machine.threads, {}}));
   measure_layers(models);
-  checkpoint.components.at("unet") = byte_state(models.unet);
+  checkpoint.components.at(denoiser_of(checkpoint)) = byte_state(models.network);
 }
 
 StoredBytes fate_of_bytes(const ConvertCommand& command) {
@@ -58,10 +65,10 @@ StoredBytes fate_of_bytes(const ConvertCommand& command) {
 }
 
 std::size_t count_bytes(const Checkpoint& checkpoint) {
-  const auto unet = checkpoint.components.find("unet");
-  if (unet == checkpoint.components.end()) return 0;
+  const auto network = checkpoint.components.find(denoiser_of(checkpoint));
+  if (network == checkpoint.components.end()) return 0;
   return static_cast<std::size_t>(
-      std::count_if(unet->second.begin(), unet->second.end(),
+      std::count_if(network->second.begin(), network->second.end(),
                     [](const auto& named) { return named.second.scalar_type() == torch::kChar; }));
 }
 

@@ -99,15 +99,14 @@ Json profile_decode(const BenchCommand& command) {
 /// The model that comes with Sumi: one guided step and the decoding of `pictures` at its own size.
 void profile_own(const BenchCommand& command, int pictures, Json& result) {
   const auto models = load_models({}, runtime_of(command));
-  const auto& spec = models->spec.unet;
   const int down = models->coder.downscale();
   const auto height = models->defaults.height / down, width = models->defaults.width / down;
-  const auto sample = torch::randn({2 * pictures, spec.in_channels, height, width});
-  const auto context = torch::randn({2 * pictures, 77, spec.cross_attention_dim.front()});
+  const auto sample = torch::randn({2 * pictures, models->network.in_channels(), height, width});
+  const auto context = torch::randn({2 * pictures, 77, models->network.context_width()});
   const auto timesteps = torch::full({2 * pictures}, 500.0);
   const auto name = [&](const char* network) { return fmt::format("{}_of_{}", network, pictures); };
   result[name("own_unet")] =
-      profile([&] { models->unet.forward(sample, timesteps, context); }, command.repeats);
+      profile([&] { models->network.forward(sample, timesteps, {context}); }, command.repeats);
   const auto latents = sample.narrow(0, 0, pictures).contiguous();
   result[name("own_decode")] = profile([&] { models->coder.decode(latents, {}); }, command.repeats);
 }

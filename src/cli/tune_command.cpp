@@ -38,18 +38,21 @@ struct Trial {
 
 /// The input of one guided step, the same for all candidates.
 struct StepInput {
-  Tensor sample, context;
+  Tensor sample;
+  ConditioningStage text;
 
   StepInput(const ModelSet& models, int width, int height) {
     const auto down = models.coder.downscale();
-    sample = torch::randn({1, models.spec.unet.in_channels, height / down, width / down});
+    sample = torch::randn({1, models.network.in_channels(), height / down, width / down});
     const TextConditioner conditioner(models.tokenizer, models.text,
                                       models.spec.skipped_text_layers);
-    context = conditioner.encode("a red apple on a blue table", {}).branches.front().at(1);
+    text = conditioner.encode("a red apple on a blue table", {}).branches.front().stage_at(1);
   }
-  Tensor run(const UNet& unet, std::int64_t rows) const {
-    return unet.forward(sample.expand({rows, -1, -1, -1}).contiguous(), torch::full({rows}, 500.0),
-                        context.expand({rows, -1, -1}).contiguous());
+  Tensor run(const DiffusionNetwork& network, std::int64_t rows) const {
+    return network.forward(sample.expand({rows, -1, -1, -1}).contiguous(),
+                           torch::full({rows}, 500.0),
+                           {text.context.expand({rows, -1, -1}).contiguous(),
+                            text.pooled.expand({rows, -1}).contiguous()});
   }
 };
 
@@ -75,11 +78,11 @@ class Tuner {
     use_precision(models_, candidate.precision);
     const auto rows = rows_ * candidate.batch_size;
     Tensor out;
-    const double first_s = seconds_of([&] { out = input_.run(models_.unet, rows); });
+    const double first_s = seconds_of([&] { out = input_.run(models_.network, rows); });
     double best_s = first_s;
     for (int i = 0; i < command_.repeats && spent_s() + best_s < command_.seconds; ++i) {
       cancel_.check();
-      best_s = std::min(best_s, seconds_of([&] { out = input_.run(models_.unet, rows); }));
+      best_s = std::min(best_s, seconds_of([&] { out = input_.run(models_.network, rows); }));
     }
     if (!exact_.defined()) exact_ = out.narrow(0, 0, 1).clone();
     trials_.push_back(

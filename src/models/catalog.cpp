@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace sumi {
 namespace {
@@ -13,7 +14,6 @@ struct LaterFamily {
 };
 constexpr std::array kLaterFamilies = {
     LaterFamily{"StableDiffusionXL", "SDXL"},
-    LaterFamily{"StableDiffusion3", "Stable Diffusion 3"},
     LaterFamily{"StableDiffusionUpscale", "the SD 2 upscaler"},
     LaterFamily{"StableDiffusionLatentUpscale", "the SD 2 latent upscaler"},
     LaterFamily{"StableDiffusionDepth", "SD 2 depth"},
@@ -34,7 +34,7 @@ constexpr std::array kLaterFamilies = {
 [[noreturn]] void refuse(const std::string& name) {
   throw Error(
       fmt::format("this model is of the family {}, which is known but not yet supported", name),
-      "use a checkpoint of Stable Diffusion 1.x or 2.x");
+      "use a checkpoint of Stable Diffusion 1.x or 2.x, or one that Sumi trained");
 }
 
 /// Reads shapes by canonical name; a missing one means that the file is no such network.
@@ -96,6 +96,7 @@ void refuse_later_families(const CheckpointFiles& files) {
   const auto pipeline = text_of(config_of(files, "model_index"), "_class_name");
   for (const auto& later : kLaterFamilies)
     if (pipeline.starts_with(later.pipeline)) refuse(std::string(later.name));
+  if (files.family == "sd3") return;
   if (files.components.contains("text_encoder_2")) refuse("SDXL");
   if (files.components.contains("transformer"))
     refuse(pipeline.empty() ? "diffusion transformers" : pipeline);
@@ -114,9 +115,11 @@ std::string variant_of(int in_channels, int latent_channels) {
 
 std::string prediction_of(const CheckpointFiles& files, const ModelSpec& spec,
                           const SpecOverrides& overrides) {
+  const auto* scheduler = config_of(files, "scheduler");
+  if (spec.has_transformer || text_of(scheduler, "_class_name").starts_with("FlowMatch"))
+    return "flow";
   if (!overrides.prediction_type.empty()) return overrides.prediction_type;
-  if (const auto type = text_of(config_of(files, "scheduler"), "prediction_type"); !type.empty())
-    return type;
+  if (const auto type = text_of(scheduler, "prediction_type"); !type.empty()) return type;
   if (const auto hint = files.hints.find("prediction_type"); hint != files.hints.end())
     return hint->second;
   const bool bare_sd2 = spec.family == "sd2" && !config_of(files, "unet");
@@ -124,13 +127,14 @@ std::string prediction_of(const CheckpointFiles& files, const ModelSpec& spec,
 }
 
 void check_prediction(const std::string& type) {
-  if (type == "epsilon" || type == "v_prediction" || type == "sample") return;
+  if (type == "epsilon" || type == "v_prediction" || type == "sample" || type == "flow") return;
   throw Error(fmt::format("prediction type \"{}\" is not known", type),
               "use epsilon, v_prediction or sample");
 }
 
 int size_of(const CheckpointFiles& files, const ModelSpec& spec) {
   if (config_of(files, "unet")) return spec.unet.sample_size * spec.vae.downscale();
+  if (spec.has_transformer) return spec.transformer.sample_size * spec.vae.downscale();
   if (const auto hint = files.hints.find("resolution"); hint != files.hints.end()) {
     int side = 0;
     std::from_chars(hint->second.data(), hint->second.data() + hint->second.size(), side);
@@ -193,6 +197,35 @@ UNetConfig unet_config_from_shapes(const PlacedTensors& unet, const std::string&
                                    : family == "sd2"        ? std::max(channels / head_size, 1)
                                                             : 8);
   c.check("U-Net");
+  return c;
+}
+
+MMDiTConfig mmdit_config_from_shapes(const PlacedTensors& transformer) {
+  const Shapes shapes(transformer, "transformer");
+  const auto block = [](int i, const char* name) {
+    return fmt::format("transformer_blocks.{}.{}", i, name);
+  };
+  MMDiTConfig c;
+  const int width = shapes.length("pos_embed.proj.weight", 0);
+  c.in_channels = shapes.length("pos_embed.proj.weight", 1);
+  c.patch_size = shapes.length("pos_embed.proj.weight", 2);
+  c.out_channels = shapes.length("proj_out.weight", 0) / (c.patch_size * c.patch_size);
+  c.pos_embed_max_size =
+      static_cast<int>(std::lround(std::sqrt(shapes.length("pos_embed.pos_embed", 1))));
+  c.num_layers = shapes.count([&](int i) { return block(i, "norm1.linear.weight"); });
+  c.joint_attention_dim = shapes.length("context_embedder.weight", 1);
+  c.caption_projection_dim = width;
+  c.pooled_projection_dim = shapes.length("time_text_embed.text_embedder.linear_1.weight", 1);
+  // A norm of queries has the width of a head; without one it is the published 64.
+  if (shapes.has(block(0, "attn.norm_q.weight"))) {
+    c.qk_norm = "rms_norm";
+    c.attention_head_dim = shapes.length(block(0, "attn.norm_q.weight"), 0);
+  }
+  c.num_attention_heads = std::max(width / c.attention_head_dim, 1);
+  for (int i = 0; i < c.num_layers; ++i)
+    if (shapes.has(block(i, "attn2.to_q.weight"))) c.dual_attention_layers.push_back(i);
+  c.sample_size = std::min(c.sample_size, c.pos_embed_max_size * c.patch_size);
+  c.check("transformer");
   return c;
 }
 
@@ -268,6 +301,27 @@ void describe_vae(const CheckpointFiles& files, const SpecOverrides& overrides, 
     spec.vae = read_model_config<VaeConfig>(*json, "vae/config.json");
   else if (vae)
     spec.vae = vae_config_from_shapes(*vae, overrides);
+  if (vae && !json && spec.family == "sd3") {  // as published
+    spec.vae.scaling_factor = 1.5305;
+    spec.vae.shift_factor = 0.0609;
+  }
+}
+
+int count_text_encoders(const CheckpointFiles& files) {
+  int count = 0;
+  for (const char* name : {"text_encoder", "text_encoder_2", "text_encoder_3"})
+    count += component(files, name) != nullptr;
+  return count;
+}
+
+void describe_transformer(const CheckpointFiles& files, ModelSpec& spec) {
+  const auto* transformer = component(files, "transformer");
+  spec.has_transformer = transformer;
+  if (const auto* json = config_of(files, "transformer"))
+    spec.transformer = read_model_config<MMDiTConfig>(*json, "transformer/config.json");
+  else if (transformer)
+    spec.transformer = mmdit_config_from_shapes(*transformer);
+  if (spec.has_transformer) spec.variant = "text-to-image";
 }
 
 }  // namespace
@@ -284,9 +338,14 @@ ModelSpec describe_model(const CheckpointFiles& files, const SpecOverrides& over
     spec.unet = read_unet_config(*json, "unet/config.json");
   else if (unet)
     spec.unet = unet_config_from_shapes(*unet, spec.family, overrides);
+  describe_transformer(files, spec);
   describe_vae(files, overrides, spec);
+  spec.text_encoders = count_text_encoders(files);
   if (const auto* json = config_of(files, "text_encoder")) {
     spec.text = read_clip_text_config(*json, "text_encoder/config.json");
+    // Not every config says which class it is of.
+    if (spec.has_transformer && text && text->contains("text_projection.weight"))
+      spec.text.with_projection = true;
   } else if (text) {
     spec.text = text_config_from_shapes(*text, spec.family, overrides);
     // Published towers have 24 layers, and SD 2 was trained on the output of the 23rd.

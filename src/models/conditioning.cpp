@@ -28,11 +28,11 @@ Tensor weights_of(const std::vector<TokenChunk>& chunks, torch::Device device) {
 
 }  // namespace
 
-const Tensor& ConditioningBranch::at(int step) const {
+const ConditioningStage& ConditioningBranch::stage_at(int step) const {
   const auto found =
       std::find_if(stages.begin(), stages.end(),
                    [&](const ConditioningStage& stage) { return step <= stage.until_step; });
-  return found == stages.end() ? stages.back().context : found->context;
+  return found == stages.end() ? stages.back() : *found;
 }
 
 std::int64_t Conditioning::tokens() const {
@@ -63,8 +63,21 @@ TextConditioner::TextConditioner(ClipTokenizer tokenizer, ClipTextModel model, i
                 "use the tokenizer that came with the checkpoint");
 }
 
+const Tensor& pooled_of(const ClipTextOutput& output) {
+  return output.text_embeds.defined() ? output.text_embeds : output.pooled;
+}
+
+int pooled_width(const ClipTextConfig& config) {
+  return config.with_projection ? config.projection_dim : config.hidden_size;
+}
+
 Tensor TextConditioner::encode_ids(const Tensor& ids, const Tensor& weights, Emphasis emphasis,
                                    int clip_skip) const {
+  return encode_both(ids, weights, emphasis, clip_skip).context;
+}
+
+EncodedText TextConditioner::encode_both(const Tensor& ids, const Tensor& weights,
+                                         Emphasis emphasis, int clip_skip) const {
   const int last = model_.config().num_hidden_layers - skipped_layers_;
   const int layer = last - std::max(clip_skip - 1, 0);
   if (layer < 1)
@@ -75,13 +88,14 @@ Tensor TextConditioner::encode_ids(const Tensor& ids, const Tensor& weights, Emp
   const auto z = layer == model_.config().num_hidden_layers
                      ? out.last_hidden
                      : model_.final_norm(out.hidden_states[layer]);
-  return apply_emphasis(z, weights, emphasis).reshape({1, z.size(0) * z.size(1), z.size(2)});
+  return {apply_emphasis(z, weights, emphasis).reshape({1, z.size(0) * z.size(1), z.size(2)}),
+          pooled_of(out).narrow(0, 0, 1)};
 }
 
-Tensor TextConditioner::encode_chunks(const std::vector<TokenChunk>& chunks, Emphasis emphasis,
-                                      int clip_skip) const {
+EncodedText TextConditioner::encode_chunks(const std::vector<TokenChunk>& chunks, Emphasis emphasis,
+                                           int clip_skip) const {
   const auto device = device_of(model_);
-  return encode_ids(ids_of(chunks, device), weights_of(chunks, device), emphasis, clip_skip);
+  return encode_both(ids_of(chunks, device), weights_of(chunks, device), emphasis, clip_skip);
 }
 
 Conditioning TextConditioner::encode(std::string_view text,
@@ -97,10 +111,10 @@ Conditioning TextConditioner::encode(std::string_view text,
   Conditioning result;
   result.networks = prompt.networks;
   // Alternating prompts repeat the same few texts: each is encoded once.
-  std::vector<std::pair<std::vector<Fragment>, Tensor>> encoded;
+  std::vector<std::pair<std::vector<Fragment>, EncodedText>> encoded;
   const auto encode_once = [&](const std::vector<Fragment>& fragments) {
-    for (const auto& [known, context] : encoded)
-      if (known == fragments) return context;
+    for (const auto& [known, made] : encoded)
+      if (known == fragments) return made;
     const auto layout = lay_out(tokenizer_, fragments, chunk_options(profile));
     result.token_count = std::max(result.token_count, layout.token_count);
     if (!layout.cut.empty()) result.cut = layout.cut;
@@ -109,15 +123,17 @@ Conditioning TextConditioner::encode(std::string_view text,
   };
   for (const auto& branch : prompt.branches) {
     ConditioningBranch ours{branch.weight, {}};
-    for (const auto& stage : branch.schedule)
-      ours.stages.push_back({stage.until_step, encode_once(stage.fragments)});
+    for (const auto& stage : branch.schedule) {
+      const EncodedText made = encode_once(stage.fragments);
+      ours.stages.push_back({stage.until_step, made.context, made.pooled});
+    }
     result.branches.push_back(std::move(ours));
   }
   return result;
 }
 
 void TextConditioner::pad_to(Conditioning& conditioning, std::int64_t tokens, int clip_skip) const {
-  const auto filler = encode_chunks({empty_chunk(tokenizer_)}, Emphasis::none, clip_skip);
+  const auto filler = encode_chunks({empty_chunk(tokenizer_)}, Emphasis::none, clip_skip).context;
   for (auto& branch : conditioning.branches)
     for (auto& stage : branch.stages) {
       const auto lacking = tokens - stage.context.size(1);

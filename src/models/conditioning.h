@@ -10,10 +10,11 @@
 
 namespace sumi {
 
-/// What the U-Net is told up to and including step `until_step` (steps count from 1).
+/// What the network is told up to and including step `until_step` (steps count from 1).
 struct ConditioningStage {
   int until_step = 0;
-  Tensor context;  ///< [1, 77 * chunks, width]
+  Tensor context;      ///< [1, 77 * chunks, width]
+  Tensor pooled = {};  ///< [1, width] of the first chunk; only transformers read it
 };
 
 /// One side of an AND.
@@ -21,8 +22,10 @@ struct ConditioningBranch {
   double weight = 1;
   std::vector<ConditioningStage> stages;  ///< in order
 
-  /// The context at a step, counted from 1; the last one beyond the end.
-  const Tensor& at(int step) const;
+  /// The stage of a step, counted from 1; the last one beyond the end.
+  const ConditioningStage& stage_at(int step) const;
+  /// Its context.
+  const Tensor& at(int step) const { return stage_at(step).context; }
 };
 
 /// A whole prompt, ready for sampling.
@@ -46,7 +49,20 @@ struct ConditioningOptions {
   bool negative = false;
 };
 
-/// Tokenizer and text tower of one checkpoint: prompts in, contexts out. Cheap to copy.
+/// What a text tower makes of tokens: a context for attention and one vector for the whole.
+struct EncodedText {
+  Tensor context;  ///< [1, 77 * chunks, width]
+  Tensor pooled;   ///< [1, pooled width]
+};
+
+/// The vector that stands for a whole text: the end token's row, projected where the tower has a
+/// projection. [batch, width].
+const Tensor& pooled_of(const ClipTextOutput& output);
+/// Its width.
+int pooled_width(const ClipTextConfig& config);
+
+/// Tokenizer and text tower of one checkpoint: prompts in, contexts out. Cheap to copy. A model
+/// with several towers (SD 3) joins what each makes of the prompt: this is the place for it.
 class TextConditioner {
  public:
   /// `skipped_layers`: see ModelSpec. Throws Error when the tokenizer does not fit the tower.
@@ -68,8 +84,10 @@ class TextConditioner {
   const ClipTextModel& model() const { return model_; }
 
  private:
-  Tensor encode_chunks(const std::vector<TokenChunk>& chunks, Emphasis emphasis,
-                       int clip_skip) const;
+  EncodedText encode_both(const Tensor& ids, const Tensor& weights, Emphasis emphasis,
+                          int clip_skip) const;
+  EncodedText encode_chunks(const std::vector<TokenChunk>& chunks, Emphasis emphasis,
+                            int clip_skip) const;
 
   ClipTokenizer tokenizer_;
   ClipTextModel model_;

@@ -31,9 +31,4 @@ std::int64_t DiffusionNetwork::context_width() const {
                           : unet().config().cross_attention_dim.front();
 }
 
-Tensor no_pooled_text(const DiffusionNetwork& network, std::int64_t rows) {
-  if (!network.is_transformer()) return {};
-  return at::zeros({rows, network.transformer().config().pooled_projection_dim});
-}
-
 }  // namespace sumi

@@ -36,8 +36,4 @@ class DiffusionNetwork : public Module {
   std::variant<UNet, MMDiT> network_;
 };
 
-/// The rows of pooled text that such a context stands beside where there is no text: zeros
-/// [N, width]; undefined for a U-Net.
-Tensor no_pooled_text(const DiffusionNetwork& network, std::int64_t rows);
-
 }  // namespace sumi

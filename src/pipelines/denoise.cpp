@@ -18,19 +18,23 @@ std::uint64_t seed_of_step(std::uint64_t picture, int step) {
   return picture * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(step);
 }
 
+bool same_text(const ConditioningStage& a, const ConditioningStage& b) {
+  return at::equal(a.context, b.context) && a.pooled.defined() == b.pooled.defined() &&
+         (!a.pooled.defined() || at::equal(a.pooled, b.pooled));
+}
+
 /// Makes contexts of equal numbers one tensor, so that what listens to the same is computed once.
 void share_equal_contexts(std::vector<Listening>& pictures) {
-  std::vector<Tensor> distinct;
+  std::vector<ConditioningStage> distinct;
   const auto share = [&](Conditioning& heard) {
     for (auto& branch : heard.branches)
       for (auto& stage : branch.stages) {
-        const auto equal = std::find_if(distinct.begin(), distinct.end(), [&](const Tensor& other) {
-          return at::equal(other, stage.context);
-        });
+        const auto equal = std::find_if(distinct.begin(), distinct.end(),
+                                        [&](const auto& other) { return same_text(other, stage); });
         if (equal == distinct.end())
-          distinct.push_back(stage.context);
+          distinct.push_back(stage);
         else
-          stage.context = *equal;
+          stage.context = equal->context;
       }
   };
   for (auto& picture : pictures) {
@@ -41,10 +45,10 @@ void share_equal_contexts(std::vector<Listening>& pictures) {
 
 class Guided {
  public:
-  Guided(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
+  Guided(DiffusionNetwork network, std::vector<Listening> pictures, GuidanceSettings guidance,
          std::shared_ptr<const StepPosition> position, Tensor extra, bool embed_scale,
          Savings savings)
-      : unet_(std::move(unet)),
+      : network_(std::move(network)),
         pictures_(std::move(pictures)),
         guidance_(guidance),
         position_(std::move(position)),
@@ -84,18 +88,18 @@ class Guided {
     const auto& heard = pictures_[static_cast<std::size_t>(picture)];
     const int step = position_->step;
     std::vector<std::size_t> needed;
-    const auto need = [&](const Tensor& context, bool sees_image) {
-      const NetworkRow row = {picture, context, sees_image};
+    const auto need = [&](const ConditioningStage& text, bool sees_image) {
+      const NetworkRow row = {picture, text.context, sees_image, text.pooled};
       const auto found = std::find(rows.begin(), rows.end(), row);
       needed.push_back(static_cast<std::size_t>(found - rows.begin()));
       if (found == rows.end()) rows.push_back(row);
     };
     if (guides() || guidance_.image_scale > 0) {
-      const Tensor& negative = heard.negative.branches.front().at(step);
+      const auto& negative = heard.negative.branches.front().stage_at(step);
       need(negative, guidance_.image_scale == 0);
       if (guidance_.image_scale > 0) need(negative, true);
     }
-    for (const auto& branch : heard.positive.branches) need(branch.at(step), true);
+    for (const auto& branch : heard.positive.branches) need(branch.stage_at(step), true);
     return needed;
   }
 
@@ -120,11 +124,12 @@ class Guided {
   /// [rows, C, h, w]; `outermost`: by the layers that the step cache leaves to be computed.
   Tensor run_pass(const Tensor& input, const Tensor& timestep, const NetworkRows& rows,
                   bool outermost) {
-    std::vector<Tensor> samples, times;
+    std::vector<Tensor> samples, times, pooled;
     UNetOptions options{.merging = {savings_.token_merging, {}}};
     for (const auto& row : rows) {
       samples.push_back(network_input(input, row));
       times.push_back(timestep.narrow(0, row.picture, 1));
+      if (row.pooled.defined()) pooled.push_back(row.pooled);
       options.merging.seeds.push_back(seed_of_step(seed_of(row.picture), position_->step));
     }
     const auto context = joined_.of(rows);
@@ -134,7 +139,8 @@ class Guided {
       options.deep = step_cache_.recall(rows, position_->step);
     else if (step_cache_.keeps())
       options.keep_deep = &deep;
-    const Tensor output = unet_.forward(torch::cat(samples), torch::cat(times), context, options);
+    const TextInputs text{context, pooled.empty() ? Tensor() : torch::cat(pooled)};
+    const Tensor output = network_.forward(torch::cat(samples), torch::cat(times), text, options);
     if (deep.defined()) step_cache_.keep(rows, position_->step, deep);
     return output;
   }
@@ -189,7 +195,7 @@ class Guided {
     return total != 0 ? sum / total : outputs.front();
   }
 
-  UNet unet_;
+  DiffusionNetwork network_;
   std::vector<Listening> pictures_;
   GuidanceSettings guidance_;
   std::shared_ptr<const StepPosition> position_;
@@ -211,10 +217,10 @@ int step_of(const std::vector<NoiseLevel>& levels, NoiseLevel level) {
 
 }  // namespace
 
-Network guided_network(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
-                       std::shared_ptr<const StepPosition> position, Tensor extra, bool embed_scale,
-                       Savings savings) {
-  return Guided(std::move(unet), std::move(pictures), guidance, std::move(position),
+Network guided_network(DiffusionNetwork network, std::vector<Listening> pictures,
+                       GuidanceSettings guidance, std::shared_ptr<const StepPosition> position,
+                       Tensor extra, bool embed_scale, Savings savings) {
+  return Guided(std::move(network), std::move(pictures), guidance, std::move(position),
                 std::move(extra), embed_scale, std::move(savings));
 }
 

@@ -6,7 +6,7 @@
 
 #include "diffusion/plan.h"
 #include "models/conditioning.h"
-#include "models/unet.h"
+#include "models/diffusion_network.h"
 
 namespace sumi {
 
@@ -38,15 +38,15 @@ struct StepPosition {
   int steps = 1;
 };
 
-/// The U-Net with guidance as one Network: all pictures and all branches share a forward pass (one
-/// per length of context). Contexts, and the keys and values made of them, are kept from call to
-/// call; what a picture would compute twice, since its negative prompt says the same as its prompt,
-/// is computed once. `extra` [N, k, h, w] is appended to the input's channels (inpainting,
+/// The network with guidance as one Network: all pictures and all branches share a forward pass
+/// (one per length of context). Contexts, and the keys and values made of them, are kept from call
+/// to call; what a picture would compute twice, since its negative prompt says the same as its
+/// prompt, is computed once. `extra` [N, k, h, w] is appended to the input's channels (inpainting,
 /// instruct-pix2pix) and may be undefined; `embed_scale` tells a distilled network the guidance
 /// scale instead of calling it twice.
-Network guided_network(UNet unet, std::vector<Listening> pictures, GuidanceSettings guidance,
-                       std::shared_ptr<const StepPosition> position, Tensor extra = {},
-                       bool embed_scale = false, Savings savings = {});
+Network guided_network(DiffusionNetwork network, std::vector<Listening> pictures,
+                       GuidanceSettings guidance, std::shared_ptr<const StepPosition> position,
+                       Tensor extra = {}, bool embed_scale = false, Savings savings = {});
 
 /// Called before and after each call of the network.
 struct StepHooks {

@@ -174,7 +174,7 @@ Tensor run_pass(const Session& s, std::span<const GenerateRequest> batch, const 
                                   r.guidance_end, edits ? r.image_guidance_scale : 0};
   auto position = std::make_shared<StepPosition>();
   Denoiser denoise = plan.denoiser(guided_network(
-      s.models.unet, std::move(pictures), guidance, position, repeat(source.extra, batch.size()),
+      s.models.network, std::move(pictures), guidance, position, repeat(source.extra, batch.size()),
       s.models.spec.guidance_distilled, savings_of(batch)));
   if (source.latent_mask.defined() && s.models.spec.variant != "inpainting")
     denoise =
@@ -246,7 +246,7 @@ std::vector<Picture> run_batch(const Session& s, std::span<const GenerateRequest
     latents = run_pass(s, batch, Source{}, second, noise, second.start.sizes());
   }
 
-  if (!s.unet_stays) let_go(s.models.unet);
+  if (!s.unet_stays) let_go(s.models.network);
   std::vector<Picture> pictures;
   for (std::int64_t i = 0; i < count; ++i) {
     s.runtime.cancel.check();
@@ -258,6 +258,20 @@ std::vector<Picture> run_batch(const Session& s, std::span<const GenerateRequest
     if (s.hooks.finished) s.hooks.finished(pictures.back());
   }
   return pictures;
+}
+
+/// What a transformer cannot do, said before it is asked to.
+void check_transformer(const ModelSet& models, const GenerateRequest& r) {
+  if (!models.spec.has_transformer) return;
+  if (r.token_merging > 0)
+    throw Error(fmt::format("{} is a transformer and has no token merging", r.model),
+                "leave token_merging out; --step-cache makes it faster");
+  const auto& config = models.spec.transformer;
+  const int side = config.pos_embed_max_size * config.patch_size * models.coder.downscale();
+  const double scale = std::max(1.0, r.hires_scale);
+  if (r.width * scale > side || r.height * scale > side)
+    throw Error(fmt::format("{} draws up to {} x {} pixels", r.model, side, side),
+                "choose a smaller width and height");
 }
 
 /// One request per picture, resolved, each with its own seed.
@@ -276,6 +290,7 @@ std::vector<GenerateRequest> single_pictures(const ModelSet& models,
       r.width = std::max(8, original.width / 8 * 8);
       r.height = std::max(8, original.height / 8 * 8);
     }
+    check_transformer(models, r);
     for (int k = 0; k < r.count; ++k) {
       singles.push_back(r);
       singles.back().seed = r.seed + k;

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "core/processor.h"
-#include "models/cost.h"
+#include "models/mmdit_cost.h"
 #include "pipelines/model_set.h"
 
 namespace sumi {
@@ -44,8 +44,10 @@ PassCost pass_cost(const ModelSet& models, const GenerateRequest& r, const Size&
                    std::size_t batch, bool int8) {
   const int down = models.coder.downscale();
   const auto rows = static_cast<std::int64_t>(branches_of(models, r) * static_cast<double>(batch));
-  return unet_cost(models.spec.unet, rows, size.width / down, size.height / down, kContextTokens,
-                   int8);
+  const auto width = size.width / down, height = size.height / down;
+  return models.spec.has_transformer
+             ? mmdit_cost(models.spec.transformer, rows, width, height, kContextTokens, int8)
+             : unet_cost(models.spec.unet, rows, width, height, kContextTokens, int8);
 }
 
 /// Every layer's output is kept, and as much again four times while a layer runs.
@@ -57,7 +59,7 @@ std::uint64_t text_activations(const ModelSet& models) {
 
 std::uint64_t unet_layout(const ModelSet& models, bool int8) {
   std::uint64_t bytes = 0;
-  for (const auto& [path, slot] : models.unet.slots()) {
+  for (const auto& [path, slot] : models.network.slots()) {
     if (!slot->layout_bytes) continue;
     const auto before = slot->precision;
     slot->precision = int8 ? Precision::int8 : Precision::fp32;
@@ -207,7 +209,7 @@ std::string describe(const MemoryPlan& plan) {
       plan.tiles.always ? fmt::format("in tiles of {} pixels",
                                       plan.tiles.tile_px > 0 ? plan.tiles.tile_px : kDefaultTile_px)
                         : std::string("whole"));
-  if (!plan.unet_stays) text += " after the U-Net's weights are let go";
+  if (!plan.unet_stays) text += " after the denoiser's weights are let go";
   return text;
 }
 

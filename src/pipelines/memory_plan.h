@@ -38,7 +38,8 @@ MemoryPlan plan_memory(const ModelSet& models, const GenerateRequest& resolved, 
                        bool precision_is_open, const MemoryOptions& options,
                        std::uint64_t resident);
 
-/// "int8, 1 picture at a time, decoded in tiles of 256 pixels after the U-Net's weights are gone".
+/// "int8, 1 picture at a time, decoded in tiles of 256 pixels after the denoiser's weights are let
+/// go".
 std::string describe(const MemoryPlan& plan);
 
 }  // namespace sumi

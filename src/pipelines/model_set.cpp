@@ -4,6 +4,7 @@
 
 #include "core/paths.h"
 #include "core/processor.h"
+#include "models/conditioning.h"
 #include "weights/checkpoint.h"
 #include "weights/state_dict.h"
 
@@ -14,6 +15,8 @@ namespace {
 /// A smaller network spends its time elsewhere than in products, and has fewer weights to hide an
 /// error among.
 constexpr std::int64_t kInt8Parameters = 100'000'000;
+/// Of the timesteps of Stable Diffusion 3, for files that come without a scheduler.
+constexpr double kPublishedShift = 3;
 
 /// The checkpoint's own vocabulary; where a folder leaves it out and the tower has CLIP's size,
 /// CLIP's.
@@ -78,6 +81,40 @@ LatentCoder load_coder(const fs::path& path, torch::Device device) {
   return bind_coder(to_checkpoint(files), describe_model(files), path.string(), device);
 }
 
+/// The text encoders of Stable Diffusion 3 would be joined by TextConditioner.
+void refuse_missing_encoders(const ModelSpec& spec, const std::string& path) {
+  if (!spec.has_transformer || spec.text_encoders == 1) return;
+  throw Error(
+      fmt::format("{}: this is Stable Diffusion 3, which listens to three text encoders", path),
+      "Sumi reads its transformer and autoencoder, but has not all of these encoders; use a "
+      "transformer that Sumi trained");
+}
+
+void check_text_width(const ModelSpec& spec, const std::string& path) {
+  const auto& t = spec.transformer;
+  if (t.joint_attention_dim == spec.text.hidden_size &&
+      t.pooled_projection_dim == pooled_width(spec.text))
+    return;
+  throw Error(fmt::format("{}: the transformer listens to text of width {} and {}, the text "
+                          "encoder gives {} and {}",
+                          path, t.joint_attention_dim, t.pooled_projection_dim,
+                          spec.text.hidden_size, pooled_width(spec.text)),
+              "use the text encoder that the transformer was trained with");
+}
+
+DiffusionNetwork bind_network(const Checkpoint& checkpoint, const ModelSpec& spec,
+                              const std::string& path, torch::Device device) {
+  const auto bound = [&](auto network, const char* part) {
+    bind(network, part_of(checkpoint, part, path), fmt::format("{}: {}", path, part), torch::kFloat,
+         device, Storage::as_stored);
+    return DiffusionNetwork(network);
+  };
+  if (!spec.has_transformer) return bound(UNet(spec.unet), "unet");
+  refuse_missing_encoders(spec, path);
+  check_text_width(spec, path);
+  return bound(MMDiT(spec.transformer), "transformer");
+}
+
 /// Customary sampling for checkpoints that come without a word about it.
 GenerationDefaults defaults_of(const fs::path& path, const ModelSpec& spec,
                                const std::string& scheduler_sampler) {
@@ -106,15 +143,14 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
   const auto checkpoint = to_checkpoint(files);
   const auto where = path.string();
 
-  UNet unet(spec.unet);
-  bind(unet, part_of(checkpoint, "unet", where), where + ": unet", torch::kFloat, device,
-       Storage::as_stored);
+  const auto network = bind_network(checkpoint, spec, where, device);
   ClipTextModel text(spec.text);
   bind(text, part_of(checkpoint, "text_encoder", where), where + ": text_encoder", torch::kFloat,
        device, Storage::as_stored);
   auto coder = vae.empty() ? bind_coder(checkpoint, spec, where, device) : load_coder(vae, device);
 
-  ModelSet models{model, spec, tokenizer_of(checkpoint, spec), text, unet, coder, {}, {}, device};
+  ModelSet models{model, spec,  tokenizer_of(checkpoint, spec), text, network, coder, {},
+                  {},    device};
   std::string sampler;
   if (const auto found = checkpoint.configs.find("scheduler"); found != checkpoint.configs.end()) {
     const auto scheduler = read_diffusers_scheduler(found->second, where + ": scheduler");
@@ -122,12 +158,19 @@ ModelSet load_model_set(const std::string& model, const std::string& vae, torch:
     sampler = scheduler.sampler->name;
   }
   models.schedule.prediction_type = spec.prediction_type;
+  if (spec.prediction_type == "flow" && sampler.empty()) {
+    models.schedule.beta_schedule = "flow";
+    models.schedule.shift = kPublishedShift;
+    sampler = "Euler";
+  }
   models.defaults = defaults_of(path, spec, sampler);
   return models;
 }
 
 void use_precision(ModelSet& models, const std::string& precision) {
-  set_precision(models.unet, precision == "int8" ? Precision::int8 : Precision::fp32);
+  const bool int8 = precision == "int8";
+  set_precision(models.network, int8 ? Precision::int8 : Precision::fp32);
+  models.coder.use_precision(int8 ? Precision::int16 : Precision::fp32);
 }
 
 GenerateRequest resolve(GenerateRequest r, const ModelSet& models) {
@@ -149,7 +192,7 @@ GenerateRequest resolve(GenerateRequest r, const ModelSet& models) {
   if (r.clip_skip == 0) r.clip_skip = 1;
   if (r.precision == "auto")
     r.precision = models.device.is_cpu() && processor().vnni &&
-                          parameter_count(models.unet) >= kInt8Parameters
+                          parameter_count(models.network) >= kInt8Parameters
                       ? "int8"
                       : "fp32";
   if (r.seed < 0) r.seed = static_cast<std::int64_t>(std::random_device{}());

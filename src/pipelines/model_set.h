@@ -8,7 +8,7 @@
 #include "diffusion/plan.h"
 #include "models/catalog.h"
 #include "models/clip_text.h"
-#include "models/unet.h"
+#include "models/diffusion_network.h"
 #include "pipelines/latent_coder.h"
 #include "pipelines/request.h"
 #include "text/clip_tokenizer.h"
@@ -42,7 +42,7 @@ struct ModelSet {
   ModelSpec spec;
   ClipTokenizer tokenizer;
   ClipTextModel text;
-  UNet unet;
+  DiffusionNetwork network;
   LatentCoder coder;
   ScheduleConfig schedule = {};
   GenerationDefaults defaults = {};
@@ -58,7 +58,7 @@ std::filesystem::path model_path(const std::string& model);
 ModelSet load_model_set(const std::string& model, const std::string& vae, torch::Device device,
                         const SpecOverrides& overrides = {});
 
-/// What the U-Net multiplies in from now on: "fp32" or "int8".
+/// What the diffusion network multiplies in from now on: "fp32" or "int8".
 void use_precision(ModelSet& models, const std::string& precision);
 
 /// The request with every default filled in from the model: size, steps, sampler, guidance, seed,

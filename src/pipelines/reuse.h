@@ -9,11 +9,12 @@
 namespace sumi {
 
 /// One evaluation of the network: for which picture, under which context, with or without its start
-/// image. Contexts are told apart by identity.
+/// image. Contexts are told apart by identity; the pooled text goes with its context.
 struct NetworkRow {
   std::int64_t picture = 0;
   Tensor context;  ///< [1, tokens, width]
   bool sees_image = true;
+  Tensor pooled = {};  ///< [1, width], or undefined
 
   bool operator==(const NetworkRow& other) const {
     return picture == other.picture && context.is_same(other.context) &&

@@ -18,6 +18,11 @@ namespace sumi {
 namespace fs = std::filesystem;
 namespace {
 
+Tensor halves_swapped(const Tensor& x) {
+  const auto halves = x.chunk(2, 0);
+  return torch::cat({halves[1], halves[0]});
+}
+
 Tensor to_ours(const Tensor& theirs, const PlacedTensor& placed) {
   switch (placed.change) {
     case KeyChange::none:
@@ -28,6 +33,8 @@ Tensor to_ours(const Tensor& theirs, const PlacedTensor& placed) {
       return theirs.t().contiguous();
     case KeyChange::third:
       return theirs.narrow(0, placed.part * placed.shape[0], placed.shape[0]);
+    case KeyChange::swapped:
+      return halves_swapped(theirs);
   }
   return theirs;
 }
@@ -67,6 +74,8 @@ Tensor to_theirs(const Recipe& recipe, const std::string& name) {
       return first.t();
     case KeyChange::third:
       return torch::cat({first, made(recipe.parts[1], name), made(recipe.parts[2], name)});
+    case KeyChange::swapped:
+      return halves_swapped(first);
   }
   return first;
 }
@@ -131,9 +140,19 @@ void write_recipes(const fs::path& file, const std::map<std::string, Recipe>& re
   write_safetensors(file, plans, make, metadata);
 }
 
+int transformer_blocks(const Checkpoint& checkpoint) {
+  const auto found = checkpoint.components.find("transformer");
+  int blocks = 0;
+  while (found != checkpoint.components.end() &&
+         found->second.contains(fmt::format("transformer_blocks.{}.norm1.linear.weight", blocks)))
+    ++blocks;
+  return blocks;
+}
+
 const KeyTable& naming_for(const Checkpoint& checkpoint, const fs::path& file) {
   if (checkpoint.family == "sd1") return sd1_single_file();
   if (checkpoint.family == "sd2") return sd2_single_file();
+  if (checkpoint.family == "sd3") return sd3_single_file(transformer_blocks(checkpoint));
   if (checkpoint.family == "vae") return vae_single_file();
   throw Error(fmt::format("{}: this family has no single-file layout here", file.string()),
               "write a diffusers folder instead");
@@ -165,7 +184,7 @@ std::map<std::string, Recipe> plan_single_file(const fs::path& file, const Check
     throw Error(
         fmt::format("{}: {} weights have no place in the layout {}, the first is {}", file.string(),
                     homeless.size(), naming.name(), in_quotes(homeless.front())),
-        "only networks built like SD 1.x and 2.x have a single-file layout; write a diffusers "
+        "only networks built like SD 1.x, 2.x and 3 have a single-file layout; write a diffusers "
         "folder instead");
   for (const auto& [name, tensor] : checkpoint.unused)
     recipes.emplace(name, Recipe{{{&tensor}}, KeyChange::none});
@@ -274,6 +293,10 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
 /// model_index.json for a checkpoint that came without one.
 Json standard_index(const Checkpoint& checkpoint) {
   Json index{{"_class_name", "StableDiffusionPipeline"}};
+  if (checkpoint.components.contains("transformer")) {
+    index["_class_name"] = "SumiFlowPipeline";
+    index["transformer"] = {"diffusers", "SD3Transformer2DModel"};
+  }
   const auto scheduler = checkpoint.configs.find("scheduler");
   if (scheduler != checkpoint.configs.end())
     index["scheduler"] = {"diffusers", scheduler->second.value("_class_name", "PNDMScheduler")};

@@ -19,7 +19,7 @@ struct Checkpoint {
       configs;  ///< by component, "scheduler", "model_index"; empty for a single file
   std::filesystem::path tokenizer_folder;  ///< empty where there is none
   StateDict unused;    ///< what the file carries and no model needs, under its own names
-  std::string family;  ///< "sd1", "sd2", "vae" or "unknown"
+  std::string family;  ///< as CheckpointFiles::family
   std::string layout;  ///< "single file", "diffusers folder" or "component folder"
   std::map<std::string, std::string> hints;  ///< see CheckpointFiles::hints
   std::map<std::string, std::string> metadata;

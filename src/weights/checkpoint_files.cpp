@@ -20,7 +20,6 @@ struct Beginning {
 // Told apart only to say so.
 constexpr auto kLaterFamilies = std::to_array<Beginning>({
     {"conditioner.embedders.", "an SDXL checkpoint"},
-    {"model.diffusion_model.joint_blocks.", "an SD 3 checkpoint"},
     {"control_model.", "a ControlNet"},
     {"lora_", "a LoRA"},
 });
@@ -120,9 +119,10 @@ CheckpointFiles open_single_file(const fs::path& path) {
     throw Error(fmt::format("{}: {} tensors have names that no {} has: {}", path.string(),
                             unknown.size(), naming->name(), listing(unknown)),
                 "the file is not a plain checkpoint; look for one without additions");
-  files.family = naming == &vae_single_file()   ? "vae"
-                 : naming == &sd2_single_file() ? "sd2"
-                                                : "sd1";
+  files.family = naming == &vae_single_file()               ? "vae"
+                 : naming == &sd2_single_file()             ? "sd2"
+                 : files.components.contains("transformer") ? "sd3"
+                                                            : "sd1";
   files.metadata = std::move(file.metadata);
   files.formats[""] = file.format;
   files.owners.push_back(std::move(file.owner));
@@ -167,6 +167,7 @@ void add_component(CheckpointFiles& files, const std::string& component, const f
 std::string component_of_class(const Json& config) {
   const std::string name = config.is_object() ? config.value("_class_name", "") : "";
   if (name == "UNet2DConditionModel") return "unet";
+  if (name == "SD3Transformer2DModel") return "transformer";
   if (name == "AutoencoderKL" || name == "AutoencoderTiny") return "vae";
   if (config.is_object() && config.value("model_type", "") == "clip_text_model")
     return "text_encoder";
@@ -180,13 +181,15 @@ CheckpointFiles open_component_folder(const fs::path& folder, const fs::path& we
   std::string component = component_of_class(config);
   if (component.empty())
     throw Error(
-        fmt::format("{}: config.json describes no U-Net, VAE or CLIP text tower", folder.string()),
+        fmt::format("{}: config.json describes no U-Net, SD 3 transformer, VAE or CLIP text tower",
+                    folder.string()),
         "give a folder with model_index.json");
   add_component(files, component, weights);
   files.configs[component] = config;
-  files.family = component == "unet"  ? family_of_unet(files.components[component])
-                 : component == "vae" ? "vae"
-                                      : "unknown";
+  files.family = component == "unet"          ? family_of_unet(files.components[component])
+                 : component == "transformer" ? "sd3"
+                 : component == "vae"         ? "vae"
+                                              : "unknown";
   return files;
 }
 
@@ -200,6 +203,17 @@ bool has_weights(const std::string& name, const Json& row) {
   return kind.find("Tokenizer") == std::string::npos &&
          kind.find("Processor") == std::string::npos &&
          kind.find("Extractor") == std::string::npos && kind.find("Scheduler") == std::string::npos;
+}
+
+std::string family_of_folder(const CheckpointFiles& files) {
+  const auto transformer = files.configs.find("transformer");
+  if (transformer != files.configs.end() &&
+      component_of_class(transformer->second) == "transformer")
+    return "sd3";
+  const auto unet = files.components.find("unet");
+  if (unet == files.components.end() || files.components.contains("text_encoder_2"))
+    return "unknown";
+  return family_of_unet(unet->second);
 }
 
 CheckpointFiles open_folder(const fs::path& folder) {
@@ -229,19 +243,25 @@ CheckpointFiles open_folder(const fs::path& folder) {
     files.configs["scheduler"] = read_json(scheduler);
   if (const fs::path tokenizer = folder / "tokenizer"; fs::is_directory(tokenizer, ignored))
     files.tokenizer_folder = tokenizer;
-  const auto unet = files.components.find("unet");
-  files.family = unet == files.components.end() || files.components.contains("text_encoder_2")
-                     ? "unknown"
-                     : family_of_unet(unet->second);
+  files.family = family_of_folder(files);
   return files;
+}
+
+/// Blocks of an SD 3 transformer; 0 where there is none, and for a number that none has.
+int joint_blocks(const std::map<std::string, TensorView>& tensors) {
+  constexpr int kMost = 256;
+  int blocks = 0;
+  while (blocks <= kMost &&
+         any_begins(tensors, fmt::format("model.diffusion_model.joint_blocks.{}.x_block.", blocks)))
+    ++blocks;
+  return blocks > kMost ? 0 : blocks;
 }
 
 }  // namespace
 
 const KeyTable* find_naming(const std::map<std::string, TensorView>& tensors) {
-  if (any_begins(tensors, "conditioner.") || any_begins(tensors, "control_model.") ||
-      any_begins(tensors, "model.diffusion_model.joint_blocks."))
-    return nullptr;
+  if (any_begins(tensors, "conditioner.") || any_begins(tensors, "control_model.")) return nullptr;
+  if (const int blocks = joint_blocks(tensors); blocks > 0) return &sd3_single_file(blocks);
   if (any_begins(tensors, "cond_stage_model.model.")) return &sd2_single_file();
   if (any_begins(tensors, "cond_stage_model.transformer.text_model.")) return &sd1_single_file();
   if (any_begins(tensors, "cond_stage_model.transformer.")) return &sd1_early_single_file();

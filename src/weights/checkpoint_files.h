@@ -26,8 +26,9 @@ using PlacedTensors = std::map<std::string, PlacedTensor>;
 /// A checkpoint with canonical names, before any tensor is made: all that its headers say.
 struct CheckpointFiles {
   std::string layout;  ///< "single file", "diffusers folder" or "component folder"
-  std::string family;  ///< "sd1", "sd2", "vae" (a VAE alone) or "unknown", told by names and shapes
-  std::string naming;  ///< the KeyTable of a single file, else empty
+  std::string
+      family;  ///< "sd1", "sd2", "sd3", "vae" (a VAE alone) or "unknown", told by names and shapes
+  std::string naming;                               ///< the KeyTable of a single file, else empty
   std::map<std::string, PlacedTensors> components;  ///< "unet", "vae", "text_encoder", …
   PlacedTensors unused;                             ///< what the file carries and no model needs
   std::map<std::string, Json>

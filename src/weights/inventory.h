@@ -25,7 +25,7 @@ struct Inventory {
   std::string path;
   std::string layout;  ///< "single file", "diffusers folder", "component folder" or "weights" (no
                        ///< known family)
-  std::string family;  ///< "sd1", "sd2", "vae" or "unknown"
+  std::string family;  ///< as CheckpointFiles::family
   std::string format;  ///< of the weight files: "safetensors", "pickle (zip)", …
   std::vector<PartSummary> parts;
   std::map<std::string, std::string> hints, metadata;

@@ -1,7 +1,10 @@
 #include "weights/key_rules.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cctype>
+#include <mutex>
 
 namespace sumi {
 namespace {
@@ -162,6 +165,103 @@ constexpr auto kOpenClipText = std::to_array<KeyRule>({
     {"", "", 1, 1, kTransposed},
 });
 
+// Stable Diffusion 3. The picture's stream and the text's.
+constexpr auto kJointPicture = std::to_array<KeyLeaf>({
+    {"adaLN_modulation.1.*", "norm1.linear.*"},
+    {"attn.qkv.*", "attn.to_@.*", KeyChange::third},
+    {"attn.ln_q.weight", "attn.norm_q.weight"},
+    {"attn.ln_k.weight", "attn.norm_k.weight"},
+    {"attn.proj.*", "attn.to_out.0.*"},
+    {"attn2.qkv.*", "attn2.to_@.*", KeyChange::third},
+    {"attn2.ln_q.weight", "attn2.norm_q.weight"},
+    {"attn2.ln_k.weight", "attn2.norm_k.weight"},
+    {"attn2.proj.*", "attn2.to_out.0.*"},
+    {"mlp.fc1.*", "ff.net.0.proj.*"},
+    {"mlp.fc2.*", "ff.net.2.*"},
+});
+
+constexpr auto kJointText = std::to_array<KeyLeaf>({
+    {"attn.qkv.*", "attn.add_@_proj.*", KeyChange::third},
+    {"attn.ln_q.weight", "attn.norm_added_q.weight"},
+    {"attn.ln_k.weight", "attn.norm_added_k.weight"},
+    {"attn.proj.*", "attn.to_add_out.*"},
+    {"mlp.fc1.*", "ff_context.net.0.proj.*"},
+    {"mlp.fc2.*", "ff_context.net.2.*"},
+});
+
+constexpr KeyLeaf kTextModulation[] = {{"adaLN_modulation.1.*", "norm1_context.linear.*"}};
+constexpr KeyLeaf kLastModulation[] = {
+    {"adaLN_modulation.1.*", "norm1_context.linear.*", KeyChange::swapped}};
+constexpr KeyLeaf kEndModulation[] = {
+    {"adaLN_modulation.1.*", "norm_out.linear.*", KeyChange::swapped}};
+
+constexpr auto kT5Attention = std::to_array<KeyLeaf>({
+    {"SelfAttention.q.weight"},
+    {"SelfAttention.k.weight"},
+    {"SelfAttention.v.weight"},
+    {"SelfAttention.o.weight"},
+    {"SelfAttention.relative_attention_bias.weight"},
+    {"layer_norm.weight"},
+});
+
+constexpr auto kT5FeedForward = std::to_array<KeyLeaf>({
+    {"DenseReluDense.wi_0.weight"},
+    {"DenseReluDense.wi_1.weight"},
+    {"DenseReluDense.wo.weight"},
+    {"layer_norm.weight"},
+});
+
+constexpr int kT5Layers = 24, kClipBigLayers = 32;
+
+constexpr auto kT5Text = std::to_array<KeyRule>({
+    {"encoder.embed_tokens.weight", "shared.weight"},
+    {"shared.weight", "shared.weight"},  // the same table; a file has one or both
+    {"encoder.block.{i}.layer.0.", "encoder.block.{i}.layer.0.", kT5Layers, 1, kT5Attention},
+    {"encoder.block.{i}.layer.1.", "encoder.block.{i}.layer.1.", kT5Layers, 1, kT5FeedForward},
+    {"encoder.final_layer_norm.weight", "encoder.final_layer_norm.weight"},
+});
+
+constexpr auto kSd3Unused = std::to_array<KeyRule>({
+    {"text_encoders.clip_l.logit_scale", "text_encoders.clip_l.logit_scale"},
+    {"text_encoders.clip_g.logit_scale", "text_encoders.clip_g.logit_scale"},
+    {"text_encoders.t5xxl.logit_scale", "text_encoders.t5xxl.logit_scale"},
+});
+
+/// CLIP's text tower with its projection, of so many layers.
+std::vector<KeyRule> projected_clip(int layers) {
+  std::vector<KeyRule> rules(kClipText.begin(), kClipText.end());
+  for (KeyRule& rule : rules)
+    if (rule.i > 1) rule.i = layers;
+  rules.push_back({"text_projection.weight", "text_projection.weight"});
+  return rules;
+}
+
+KeyTable sd3_table(int blocks) {
+  const std::string last = fmt::format("joint_blocks.{}.context_block.", blocks - 1),
+                    our_last = fmt::format("transformer_blocks.{}.", blocks - 1);
+  const std::vector<KeyRule> transformer = {
+      {"pos_embed", "pos_embed.pos_embed"},
+      {"x_embedder.proj.*", "pos_embed.proj.*"},
+      {"context_embedder.*", "context_embedder.*"},
+      {"t_embedder.mlp.{2i}.*", "time_text_embed.timestep_embedder.linear_{i+1}.*", 2},
+      {"y_embedder.mlp.{2i}.*", "time_text_embed.text_embedder.linear_{i+1}.*", 2},
+      {"joint_blocks.{i}.x_block.", "transformer_blocks.{i}.", blocks, 1, kJointPicture},
+      {"joint_blocks.{i}.context_block.", "transformer_blocks.{i}.", blocks, 1, kJointText},
+      {"joint_blocks.{i}.context_block.", "transformer_blocks.{i}.", blocks - 1, 1,
+       kTextModulation},
+      {last, our_last, 1, 1, kLastModulation},
+      {"final_layer.", "", 1, 1, kEndModulation},
+      {"final_layer.linear.*", "proj_out.*"}};
+  const auto large = projected_clip(kClipLayers), big = projected_clip(kClipBigLayers);
+  return {"sd3 single file",
+          {{"transformer", "model.diffusion_model.", transformer},
+           {"vae", "first_stage_model.", kVae},
+           {"text_encoder", "text_encoders.clip_l.transformer.", large},
+           {"text_encoder_2", "text_encoders.clip_g.transformer.", big},
+           {"text_encoder_3", "text_encoders.t5xxl.transformer.", kT5Text},
+           {"unused", "", kSd3Unused}}};
+}
+
 // Buffers of the training code (DDPM, equations 4 to 7) and of the text towers. None is a weight.
 constexpr auto kUnusedLeaves = std::to_array<KeyLeaf>({
     {"betas"},
@@ -302,6 +402,15 @@ const KeyTable& sd2_single_file() {
   return table;
 }
 
+const KeyTable& sd3_single_file(int blocks) {
+  static std::mutex lock;
+  static std::map<int, KeyTable> tables;
+  const std::lock_guard held(lock);
+  auto found = tables.find(blocks);
+  if (found == tables.end()) found = tables.emplace(blocks, sd3_table(blocks)).first;
+  return found->second;
+}
+
 const KeyTable& vae_single_file() {
   static const KeyTable table("vae single file", {{"vae", "", kVae}});
   return table;
@@ -335,6 +444,9 @@ std::optional<std::vector<std::int64_t>> our_shape(const KeyPair& pair,
     case KeyChange::third:
       if (shape.empty() || shape[0] % 3 != 0) return std::nullopt;
       shape[0] /= 3;
+      return shape;
+    case KeyChange::swapped:
+      if (shape.empty() || shape[0] % 2 != 0) return std::nullopt;
       return shape;
   }
   return std::nullopt;

@@ -17,6 +17,7 @@ enum class KeyChange : std::uint8_t {
   matrix,      ///< theirs [out, in, 1, 1] is ours [out, in]
   transposed,  ///< theirs [in, out] is ours [out, in]
   third,       ///< theirs holds three of ours, one after the other along the first dimension
+  swapped,     ///< ours has the two halves of the first dimension in the other order
 };
 
 /// One name inside a block, or a whole one. A final "*" stands for "weight" and for "bias"; "@" in
@@ -85,6 +86,11 @@ const KeyTable& sd2_single_file();
 /// SD 1.x files whose text tower lacks the level "text_model" (written with transformers
 /// before 4.18).
 const KeyTable& sd1_early_single_file();
+
+/// Stability-AI/sd3-ref, sd3.5: one file with a transformer of so many blocks, VAE and the text
+/// encoders. In the last block the text's modulation has another order than in the others, hence
+/// the number.
+const KeyTable& sd3_single_file(int blocks);
 
 /// A VAE alone, as it stands inside a single file but without the prefix.
 const KeyTable& vae_single_file();

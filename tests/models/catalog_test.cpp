@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "models/clip_text.h"
+#include "models/mmdit.h"
 #include "models/tiny_vae.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -119,7 +120,6 @@ TEST(Catalog, RefusesKnownFamiliesByName) {
     EXPECT_THAT(error_of(single_file("sd1", unet, ClipTextConfig())), HasSubstr(name));
   }
   for (const auto& [pipeline, name] : {std::pair{"StableDiffusionXLPipeline", "SDXL"},
-                                       {"StableDiffusion3Pipeline", "Stable Diffusion 3"},
                                        {"FluxPipeline", "Flux"},
                                        {"PixArtSigmaPipeline", "PixArt"}}) {
     CheckpointFiles files;
@@ -129,6 +129,39 @@ TEST(Catalog, RefusesKnownFamiliesByName) {
   CheckpointFiles unnamed;
   unnamed.components["transformer"]["x"].shape = {1};
   EXPECT_THAT(error_of(unnamed), HasSubstr("not yet supported"));
+}
+
+TEST(Catalog, DerivesATransformerFromShapesAlone) {
+  MMDiTConfig medium;  // as SD 3.5 medium is, but for its size
+  medium.num_layers = 3;
+  medium.dual_attention_layers = {0, 1};
+  medium.qk_norm = "rms_norm";
+  medium.attention_head_dim = 32;
+  medium.num_attention_heads = 4;
+  medium.caption_projection_dim = 128;
+  CheckpointFiles files;
+  files.family = "sd3";
+  files.components["transformer"] = placed(MMDiT(medium));
+  VaeConfig vae;
+  vae.latent_channels = 16;
+  files.components["vae"] = placed(AutoencoderKL(vae));
+  const auto spec = describe_model(files);
+  EXPECT_EQ(to_json(spec.transformer), to_json(medium));
+  EXPECT_TRUE(spec.has_transformer);
+  EXPECT_FALSE(spec.has_unet);
+  EXPECT_EQ(spec.prediction_type, "flow");
+  EXPECT_EQ(spec.variant, "text-to-image");
+  EXPECT_EQ(spec.size_px, 1024);
+  EXPECT_EQ(spec.vae.scaling_factor, 1.5305);
+  EXPECT_EQ(spec.vae.shift_factor, 0.0609);
+  files.components["transformer"].erase("pos_embed.proj.weight");
+  EXPECT_THAT(error_of(files), HasSubstr("pos_embed.proj.weight"));
+}
+
+TEST(Catalog, ASchedulerOfFlowMatchingMeansFlow) {
+  auto files = single_file("sd1", UNetConfig(), ClipTextConfig());
+  files.configs["scheduler"] = {{"_class_name", "FlowMatchEulerDiscreteScheduler"}};
+  EXPECT_EQ(describe_model(files).prediction_type, "flow");
 }
 
 TEST(Catalog, NamesWhatIsMissing) {

@@ -5,8 +5,10 @@
 
 #include <cmath>
 
+#include "core/files.h"
 #include "models/mmdit_cost.h"
 #include "nn/rms_norm.h"
+#include "weights/checkpoint.h"
 
 namespace sumi {
 namespace {
@@ -243,7 +245,8 @@ TEST(MMDiT, ConfigsThatDoNotFitAreRefused) {
               testing::HasSubstr("caption_projection_dim"));
   EXPECT_THAT(error_of([](auto& c) { c.qk_norm = "layer_norm"; }), testing::HasSubstr("qk_norm"));
   EXPECT_THAT(error_of([](auto& c) { c.dual_attention_layers = {3}; }), testing::HasSubstr("3"));
-  EXPECT_THAT(error_of([](auto& c) { c.pos_embed_max_size = 3; }), testing::HasSubstr("pos_embed_max_size"));
+  EXPECT_THAT(error_of([](auto& c) { c.pos_embed_max_size = 3; }),
+              testing::HasSubstr("pos_embed_max_size"));
   EXPECT_THAT(error_of([](auto& c) { c.num_layers = 0; }), testing::HasSubstr("num_layers"));
 }
 
@@ -263,6 +266,26 @@ TEST(MMDiT, ReadsThePublishedConfig) {
   plain.erase("dual_attention_layers");
   EXPECT_EQ(read_model_config<MMDiTConfig>(plain, "config.json").qk_norm, "");
   EXPECT_TRUE(read_model_config<MMDiTConfig>(plain, "config.json").dual_attention_layers.empty());
+}
+
+/// The layout of the original release, whose modulations have two orders, there and back.
+TEST(MMDiT, ASingleFileGivesTheSameNumbers) {
+  const torch::NoGradGuard no_gradients;
+  const TemporaryDirectory folder;
+  for (const auto& config : {small(), small(1)}) {
+    const auto network = random_network(config);
+    Checkpoint checkpoint;
+    checkpoint.family = "sd3";
+    checkpoint.components["transformer"] = state_of(network);
+    const auto file = folder.path() / "model.safetensors";
+    save_single_file(file, checkpoint);
+    const auto read = open_checkpoint(file);
+    EXPECT_EQ(read.family, "sd3");
+    MMDiT other(config);
+    bind(other, read.components.at("transformer"), "read back");
+    const auto in = inputs(config, 1, 4, 4);
+    EXPECT_TRUE(run(other, in).equal(run(network, in)));
+  }
 }
 
 TEST(RmsNorm, DividesByTheRootOfTheMeanSquare) {

@@ -161,11 +161,11 @@ TEST_F(LessWork, TheSamePromptTwiceIsComputedOnce) {
   const Tensor time = torch::full({1}, 400.0);
   for (const auto precision : {"fp32", "int8"}) {
     use_precision(models(), precision);
-    models().unet.forward(x, time, context);  // measures the layers
-    const Tensor alone = models().unet.forward(x, time, context);
+    models().network.forward(x, time, {context});  // measures the layers
+    const Tensor alone = models().network.forward(x, time, {context});
     for (const double rescale : {0.0, 0.7}) {
       const GuidanceSettings guidance{.scale = 7.5, .rescale = rescale};
-      auto network = guided_network(models().unet, {{heard(context), heard(context.clone())}},
+      auto network = guided_network(models().network, {{heard(context), heard(context.clone())}},
                                     guidance, std::make_shared<StepPosition>());
       const Tensor guided = network(x, time);
       if (rescale == 0) {

@@ -42,6 +42,17 @@ TEST_F(CheckpointFilesTest, FamiliesAreToldByNames) {
               {{unet + "0.0.bias", 1}, {"cond_stage_model.transformer.final_layer_norm.bias", 1}});
   write_names(at("text2"), {{unet + "0.0.bias", 1}, {"cond_stage_model.model.ln_final.bias", 1}});
   write_names(at("vae"), {{"encoder.conv_in.weight", 4}, {"decoder.up.0.block.0.norm1.weight", 1}});
+  const std::string joint = "model.diffusion_model.joint_blocks.";
+  write_names(at("sd3"), {{joint + "0.x_block.attn.proj.bias", 1},
+                          {joint + "0.context_block.adaLN_modulation.1.bias", 12},
+                          {joint + "1.x_block.attn.proj.bias", 1},
+                          {joint + "1.context_block.adaLN_modulation.1.bias", 4}});
+  const auto sd3 = open_checkpoint_files(at("sd3"));
+  EXPECT_EQ(sd3.family, "sd3");
+  const auto& blocks = sd3.components.at("transformer");
+  EXPECT_TRUE(blocks.contains("transformer_blocks.0.attn.to_out.0.bias"));
+  EXPECT_EQ(blocks.at("transformer_blocks.0.norm1_context.linear.bias").change, KeyChange::none);
+  EXPECT_EQ(blocks.at("transformer_blocks.1.norm1_context.linear.bias").change, KeyChange::swapped);
   EXPECT_EQ(open_checkpoint_files(at("sd1")).family, "sd1");
   EXPECT_EQ(open_checkpoint_files(at("sd2")).family, "sd2");
   EXPECT_EQ(open_checkpoint_files(at("text1")).family, "sd1");
@@ -54,7 +65,6 @@ TEST_F(CheckpointFilesTest, FamiliesAreToldByNames) {
 TEST_F(CheckpointFilesTest, UnknownOnesAreRefused) {
   write_names(at("sdxl"), {{"conditioner.embedders.0.transformer.x", 1},
                            {"model.diffusion_model.input_blocks.0.0.bias", 1}});
-  write_names(at("sd3"), {{"model.diffusion_model.joint_blocks.0.x", 1}});
   write_names(at("other"), {{"layer.weight", 1}});
   write_names(at("extra"), {{"model.diffusion_model.out.0.bias", 1},
                             {"model.diffusion_model.input_blocks.0.0.bias", 1},
@@ -64,7 +74,6 @@ TEST_F(CheckpointFilesTest, UnknownOnesAreRefused) {
     return error_of([&] { open_checkpoint_files(at(name)); });
   };
   EXPECT_THAT(refused("sdxl"), HasSubstr("SDXL"));
-  EXPECT_THAT(refused("sd3"), HasSubstr("SD 3"));
   EXPECT_THAT(refused("other"), HasSubstr("\"layer.weight\""));
   EXPECT_THAT(refused("extra"),
               HasSubstr("1 tensors have names that no sd1 single file has: \"surprise\""));

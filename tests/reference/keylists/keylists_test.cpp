@@ -25,6 +25,7 @@ fs::path keylists_folder() {
 const KeyTable* table_for(const std::string& family) {
   if (family.starts_with("sd15")) return &sd1_single_file();
   if (family.starts_with("sd2")) return &sd2_single_file();
+  if (family == "sd3_medium") return &sd3_single_file(24);
   return nullptr;
 }
 
@@ -83,7 +84,8 @@ TEST(KeyLists, FolderNamesGoToTheirsAndBack) {
     for (const auto& [label, tensors] : components.items()) {
       // Variants are listed as unet_inpainting and so on.
       const std::string component = label.starts_with("unet") ? "unet" : label;
-      if (component != "unet" && component != "vae" && component != "text_encoder") {
+      const bool of_sd3 = component == "transformer" || component.starts_with("text_encoder_");
+      if (component != "unet" && component != "vae" && component != "text_encoder" && !of_sd3) {
         fmt::print("NOT COVERED {} {}: family belongs to later work\n", parts_of(file).first,
                    label);
         continue;

@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "models/catalog.h"
 #include "models/clip_text.h"
+#include "models/mmdit.h"
 #include "models/unet.h"
 #include "models/vae.h"
 #include "reference_case.h"
@@ -48,6 +49,23 @@ UNetConfig sd2_unet() {
   return c;
 }
 
+VaeConfig sd3_vae() {
+  VaeConfig c;
+  c.latent_channels = 16;
+  c.use_quant_conv = c.use_post_quant_conv = false;
+  return c;
+}
+
+ClipTextConfig projected(int width, int layers, int heads) {
+  ClipTextConfig c;
+  c.hidden_size = c.projection_dim = width;
+  c.intermediate_size = 4 * width;
+  c.num_hidden_layers = layers;
+  c.num_attention_heads = heads;
+  c.with_projection = true;
+  return c;
+}
+
 /// Networks by list and component; nothing for those of later work.
 std::map<std::string, std::map<std::string, Module>> networks() {
   return {{"sd15",
@@ -58,6 +76,11 @@ std::map<std::string, std::map<std::string, Module>> networks() {
            {{"unet", UNet(sd2_unet())},
             {"vae", AutoencoderKL(VaeConfig())},
             {"text_encoder", ClipTextModel(sd2_text())}}},
+          {"sd3_medium",
+           {{"transformer", MMDiT(MMDiTConfig())},
+            {"vae", AutoencoderKL(sd3_vae())},
+            {"text_encoder", ClipTextModel(projected(768, 12, 12))},
+            {"text_encoder_2", ClipTextModel(projected(1280, 32, 20))}}},
           {"sd15_variants",
            {{"unet_inpainting", UNet(with(UNetConfig(), 9, 0))},
             {"unet_lcm", UNet(with(UNetConfig(), 4, 256))}}}};
@@ -79,9 +102,13 @@ void check_derived(const std::string& list, const std::string& component, const 
     if (component == "unet_lcm") expected.time_cond_proj_dim = 256;
     EXPECT_EQ(to_json(unet_config_from_shapes(placed(tensors), family, {})), to_json(expected))
         << list;
+  } else if (component == "transformer") {
+    EXPECT_EQ(to_json(mmdit_config_from_shapes(placed(tensors))), to_json(MMDiTConfig())) << list;
   } else if (component == "vae") {
-    EXPECT_EQ(to_json(vae_config_from_shapes(placed(tensors), {})), to_json(VaeConfig())) << list;
-  } else {
+    EXPECT_EQ(to_json(vae_config_from_shapes(placed(tensors), {})),
+              to_json(list == "sd3_medium" ? sd3_vae() : VaeConfig()))
+        << list;
+  } else if (list != "sd3_medium") {
     auto expected = list == "sd21" ? sd2_text() : ClipTextConfig();
     expected.projection_dim = expected.hidden_size;
     EXPECT_EQ(to_json(text_config_from_shapes(placed(tensors), family, {})), to_json(expected))

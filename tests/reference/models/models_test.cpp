@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "models/catalog.h"
 #include "models/clip_text.h"
+#include "models/mmdit.h"
 #include "models/tiny_vae.h"
 #include "models/unet.h"
 #include "models/vae.h"
@@ -63,6 +64,8 @@ struct Loaded {
 SpecOverrides overrides_of(const Json& notes) {
   SpecOverrides overrides;
   overrides.norm_num_groups = notes.value("norm_num_groups", 0);
+  if (notes.contains("mmdit"))
+    overrides.norm_num_groups = notes.at("vae").at("norm_num_groups").get<int>();
   if (const auto unet = notes.find("unet_config"); unet != notes.end()) {
     overrides.unet_heads = unet->value("num_heads", 0);
     overrides.unet_head_size = unet->value("num_head_channels", 0);
@@ -140,6 +143,38 @@ void check_unet(const Loaded& loaded, const StateDict& golden, Comparison& compa
     }
 }
 
+void check_transformer(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
+  const auto network = loaded.network<MMDiT>("transformer", loaded.spec.transformer);
+  const auto& sample = golden.at("mmdit/sample");
+  const auto& times = golden.at("mmdit/timesteps");
+  std::set<std::string> parts_seen;
+  for (std::int64_t i = 0; i < times.size(0); ++i) {
+    const auto at = fmt::format("mmdit/at_t{}/", times[i].item<float>());
+    const auto observe = [&](const std::string& part, const Tensor& output) {
+      if (!has(golden, at + part)) return;
+      compare.expect(at + part, output, golden.at(at + part));
+      parts_seen.insert(at + part);
+    };
+    const auto output = network.forward(
+        sample, times[i].expand({sample.size(0)}), golden.at("mmdit/encoder_hidden_states"),
+        golden.at("mmdit/pooled_projections"), {.observe = observe});
+    compare.expect(fmt::format("mmdit/output[{}]", i), output, golden.at("mmdit/output")[i]);
+  }
+  for (const auto& [name, tensor] : golden)
+    if (name.starts_with("mmdit/at_t")) {
+      EXPECT_TRUE(parts_seen.count(name)) << name << " was never produced";
+    }
+}
+
+/// The first of SD 3's text encoders.
+void check_first_text(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
+  const auto model = loaded.network<ClipTextModel>("text_encoder", loaded.spec.text);
+  const auto out = model.forward(golden.at("text_1/input_ids"));
+  compare.expect("text_1/last_hidden_state", out.last_hidden,
+                 golden.at("text_1/last_hidden_state"));
+  compare.expect("text_1/text_embeds", out.text_embeds, golden.at("text_1/text_embeds"));
+}
+
 void check_vae(const Loaded& loaded, const StateDict& golden, Comparison& compare) {
   const auto vae = loaded.network<AutoencoderKL>("vae", loaded.spec.vae);
   const auto moments = vae.encode_moments(golden.at("vae/image"));
@@ -175,12 +210,10 @@ std::string not_covered(const std::string& family, const fs::path& folder) {
            {"ip_adapter", "IP-Adapter"},
            {"lora", "LoRA"},
            {"textual_inversion", "textual inversion"},
-           {"sdxl", "SDXL"},
-           {"sd35", "SD3.5"},
-           {"sd3_", "SD3"}})
+           {"sdxl", "SDXL"}})
     if (name.find(part) != std::string::npos) return why + std::string(" comes later");
-  if (family.starts_with("SD1") || family.starts_with("SD2") || family.starts_with("LCM") ||
-      family.starts_with("TAESD"))
+  if (family.starts_with("SD1") || family.starts_with("SD2") || family.starts_with("SD3") ||
+      family.starts_with("LCM") || family.starts_with("TAESD"))
     return "";
   return "family \"" + family + "\" is not known here";
 }
@@ -216,6 +249,12 @@ TEST(ReferenceModels, EveryCaseOfTheFolder) {
       if (family.starts_with("TAESD")) break;
       Comparison compare(name + "/" + loaded.layout);
       const auto& prediction = loaded.spec.prediction_type;
+      if (has(golden, "mmdit/sample")) {
+        EXPECT_EQ(prediction, "flow");
+        check_transformer(loaded, golden, compare);
+      }
+      if (has(golden, "text_1/input_ids") && loaded.layout == "diffusers")
+        check_first_text(loaded, golden, compare);
       EXPECT_EQ(prediction, notes.value("prediction_type", prediction));
       if (has(golden, "text/input_ids")) check_text(loaded, golden, compare);
       if (has(golden, "unet/sample")) check_unet(loaded, golden, compare);

@@ -4,10 +4,12 @@
 
 #include "core/json.h"
 #include "diffusion/plan.h"
+#include "models/catalog.h"
 #include "models/conditioning.h"
 #include "pipelines/denoise.h"
 #include "pipelines/model_set.h"
 #include "reference_case.h"
+#include "weights/checkpoint.h"
 #include "weights/state_dict.h"
 
 // Whole trajectories: prompt to latents to picture, against diffusers' pipelines.
@@ -77,7 +79,7 @@ Tensor run(const ModelSet& models, const Json& asked, const Settings& s, const P
   auto position = std::make_shared<StepPosition>();
   const GuidanceSettings guidance{.scale = s.scale, .rescale = s.rescale};
   Denoiser denoise =
-      plan.denoiser(guided_network(models.unet, {listen(models, asked, s)}, guidance, position));
+      plan.denoiser(guided_network(models.network, {listen(models, asked, s)}, guidance, position));
   denoise = track_steps(std::move(denoise), plan.levels, position, {});
   return plan.run(denoise, std::move(x));
 }
@@ -132,7 +134,7 @@ UNet variant_unet(const fs::path& folder) {
 
 void check_inpainting(const std::string& name, const fs::path& folder, ModelSet models,
                       const Recorded& recorded) {
-  models.unet = variant_unet(folder);
+  models.network = variant_unet(folder);
   const auto& t = recorded.tensors;
   const Tensor hole = (t.at("inpaint/mask_u8") > 0).to(torch::kFloat);
   const Tensor image = t.at("inpaint/image_u8").to(torch::kFloat) / 127.5 - 1;
@@ -152,7 +154,7 @@ void check_inpainting(const std::string& name, const fs::path& folder, ModelSet 
       kept + scale * t.at("inpaint/masked_latent_std") * t.at("inpaint/vae_sample_noise.0");
   auto position = std::make_shared<StepPosition>();
   Denoiser denoise = plan.denoiser(
-      guided_network(models.unet, {listen(models, recorded.asked, settings)},
+      guided_network(models.network, {listen(models, recorded.asked, settings)},
                      {.scale = settings.scale}, position, torch::cat({mask, seen}, 1)));
   const Tensor latents = plan.run(track_steps(std::move(denoise), plan.levels, position, {}),
                                   t.at("inpaint_euler/initial_noise") * plan.initial_scale);
@@ -162,7 +164,7 @@ void check_inpainting(const std::string& name, const fs::path& folder, ModelSet 
 
 void check_lcm(const std::string& name, const fs::path& folder, ModelSet models,
                const Recorded& recorded) {
-  models.unet = variant_unet(folder);
+  models.network = variant_unet(folder);
   const auto& t = recorded.tensors;
   Settings settings{"lcm", 0,
                     1,     recorded.asked.at("num_inference_steps"),
@@ -172,12 +174,54 @@ void check_lcm(const std::string& name, const fs::path& folder, ModelSet models,
   const Plan plan = make_plan(scheduler.config, *scheduler.sampler, settings.steps);
   auto position = std::make_shared<StepPosition>();
   Denoiser denoise =
-      plan.denoiser(guided_network(models.unet, {listen(models, recorded.asked, settings)},
+      plan.denoiser(guided_network(models.network, {listen(models, recorded.asked, settings)},
                                    {.scale = settings.scale}, position, {}, true));
   const Tensor latents =
       plan.run(track_steps(std::move(denoise), plan.levels, position, {}),
                t.at("lcm4/initial_noise") * plan.initial_scale, replay_noise(t.at("lcm4/noise")));
   report(name + "/lcm4", relative_error(latents, t.at("lcm4/latents")[-1]), kTrajectoryTolerance);
+}
+
+Conditioning given(const StateDict& t, const std::string& prefix) {
+  const bool negative = !prefix.empty();
+  Conditioning conditioning;
+  conditioning.branches = {
+      {1,
+       {{1000, t.at("conditioning/" + prefix + "prompt_embeds"),
+         t.at(negative ? "conditioning/negative_pooled" : "conditioning/pooled")}}}};
+  return conditioning;
+}
+
+/// SD 3 with what its text encoders made of the prompt given as tensors.
+void check_flow(const std::string& name, const fs::path& folder, const Recorded& recorded) {
+  const auto files = open_checkpoint_files(folder / "single_file.safetensors");
+  SpecOverrides overrides;
+  overrides.norm_num_groups = recorded.asked.at("vae").at("norm_num_groups");
+  const auto spec = describe_model(files, overrides);
+  const auto weights = to_checkpoint(files);
+  MMDiT network(spec.transformer);
+  bind(network, weights.components.at("transformer"), name);
+  AutoencoderKL vae(spec.vae);
+  bind(vae, weights.components.at("vae"), name);
+
+  ScheduleConfig config;
+  config.beta_schedule = config.prediction_type = "flow";
+  config.shift = recorded.asked.at("shift");
+  const Plan plan =
+      make_plan(config, find_sampler("Euler"), recorded.asked.at("num_inference_steps").get<int>());
+  const auto& t = recorded.tensors;
+  const GuidanceSettings guidance{
+      .scale = recorded.asked.at("txt2img_euler").at("guidance_scale").get<double>()};
+  auto position = std::make_shared<StepPosition>();
+  Denoiser denoise = plan.denoiser(
+      guided_network(network, {{given(t, ""), given(t, "negative_")}}, guidance, position));
+  const Tensor latents = plan.run(track_steps(std::move(denoise), plan.levels, position, {}),
+                                  t.at("txt2img_euler/initial_noise") * plan.initial_scale);
+  report(name + "/txt2img_euler", relative_error(latents, t.at("txt2img_euler/latents")[-1]),
+         kTrajectoryTolerance);
+  report(name + "/txt2img_euler/image",
+         relative_error(LatentCoder(vae).decode(latents), t.at("txt2img_euler/image_raw")),
+         kTrajectoryTolerance);
 }
 
 TEST(ReferencePipelines, TrajectoriesAreMet) {
@@ -201,6 +245,8 @@ TEST(ReferencePipelines, TrajectoriesAreMet) {
       check_inpainting(name, entry.path(), *sd1, read_case(entry.path()));
     } else if (sd1 && name == "sd15_lcm_tiny") {
       check_lcm(name, entry.path(), *sd1, read_case(entry.path()));
+    } else if (name.starts_with("sd3")) {
+      check_flow(name, entry.path(), read_case(entry.path()));
     } else {
       std::printf("NOT COVERED %s: belongs to later work\n", name.c_str());
     }
