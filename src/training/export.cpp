@@ -16,6 +16,8 @@ Json with_fields(Json first, const T& config) {
   return first;
 }
 
+bool is_flow(const ScheduleConfig& process) { return process.beta_schedule == "flow"; }
+
 }  // namespace
 
 Json published(const VaeConfig& config) {
@@ -27,6 +29,12 @@ Json published(const VaeConfig& config) {
 Json published(const UNetConfig& config) {
   Json json = with_fields({{"_class_name", "UNet2DConditionModel"}, {"act_fn", "silu"}}, config);
   if (config.time_cond_proj_dim == 0) json["time_cond_proj_dim"] = nullptr;
+  return json;
+}
+
+Json published(const MMDiTConfig& config) {
+  Json json = with_fields({{"_class_name", "SD3Transformer2DModel"}}, config);
+  if (config.qk_norm.empty()) json["qk_norm"] = nullptr;
   return json;
 }
 
@@ -43,6 +51,11 @@ Json published(const ClipTextConfig& config, int start_id) {
 }
 
 Json published(const ScheduleConfig& config) {
+  if (is_flow(config))
+    return {{"_class_name", "FlowMatchEulerDiscreteScheduler"},
+            {"num_train_timesteps", config.num_train_timesteps},
+            {"shift", config.shift},
+            {"use_dynamic_shifting", false}};
   return {{"_class_name", "DDIMScheduler"},
           {"num_train_timesteps", config.num_train_timesteps},
           {"beta_schedule", config.beta_schedule},
@@ -60,17 +73,21 @@ void read_component(const fs::path& folder, const std::string& file, Module& mod
   bind(module, load_state_dict(folder / file), (folder / file).string());
 }
 
-Json model_index() {
-  return {{"_class_name", "StableDiffusionPipeline"},
-          {"_diffusers_version", "0.21.0"},
-          {"feature_extractor", {nullptr, nullptr}},
-          {"requires_safety_checker", false},
-          {"safety_checker", {nullptr, nullptr}},
-          {"scheduler", {"diffusers", "DDIMScheduler"}},
-          {"text_encoder", {"transformers", "CLIPTextModel"}},
-          {"tokenizer", {"transformers", "CLIPTokenizer"}},
-          {"unet", {"diffusers", "UNet2DConditionModel"}},
-          {"vae", {"diffusers", "AutoencoderKL"}}};
+Json model_index(const std::string& denoiser, const ScheduleConfig& process) {
+  const bool published = denoiser == "unet" && !is_flow(process);
+  Json index = {{"_class_name", published ? "StableDiffusionPipeline" : "SumiFlowPipeline"},
+                {"_diffusers_version", published ? "0.21.0" : "0.31.0"},
+                {"text_encoder", {"transformers", "CLIPTextModel"}},
+                {"tokenizer", {"transformers", "CLIPTokenizer"}},
+                {"vae", {"diffusers", "AutoencoderKL"}}};
+  index["scheduler"] = {"diffusers",
+                        is_flow(process) ? "FlowMatchEulerDiscreteScheduler" : "DDIMScheduler"};
+  index[denoiser] = {"diffusers",
+                     denoiser == "unet" ? "UNet2DConditionModel" : "SD3Transformer2DModel"};
+  if (!published) return index;
+  index["feature_extractor"] = index["safety_checker"] = {nullptr, nullptr};
+  index["requires_safety_checker"] = false;
+  return index;
 }
 
 void make_folder(const fs::path& folder) {

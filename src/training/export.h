@@ -6,6 +6,7 @@
 #include "core/json.h"
 #include "diffusion/schedule.h"
 #include "models/configs.h"
+#include "models/mmdit_config.h"
 #include "nn/module.h"
 
 namespace sumi {
@@ -13,9 +14,11 @@ namespace sumi {
 /// config.json texts as diffusers and transformers read them.
 Json published(const VaeConfig& config);
 Json published(const UNetConfig& config);
+Json published(const MMDiTConfig& config);
 Json published(const ClipTextConfig& config, int start_id);
 
-/// scheduler_config.json for a model trained on this forward process.
+/// scheduler_config.json for a model trained on this forward process: DDIM's, or for rectified flow
+/// FlowMatchEulerDiscreteScheduler's.
 Json published(const ScheduleConfig& config);
 
 /// One component of a diffusers folder: `folder`/config.json and `folder`/`file`. `storage`: "fp16"
@@ -26,8 +29,11 @@ void write_component(const std::filesystem::path& folder, const std::string& fil
 /// Binds the weights of a component's folder to a module; throws Error naming the file.
 void read_component(const std::filesystem::path& folder, const std::string& file, Module& module);
 
-/// model_index.json of a Stable Diffusion folder.
-Json model_index();
+/// model_index.json of a folder with the component `denoiser` ("unet" or "transformer"), taught
+/// this forward process. A U-Net that was not taught flow is a StableDiffusionPipeline. diffusers
+/// has no pipeline for a U-Net with flow, nor for a transformer with one text encoder: those
+/// folders say SumiFlowPipeline, and its classes load each part by itself.
+Json model_index(const std::string& denoiser, const ScheduleConfig& process);
 
 /// Creates a folder and its parents; throws Error naming it.
 void make_folder(const std::filesystem::path& folder);

@@ -14,7 +14,8 @@ std::int64_t padded(std::int64_t size) { return (size + kAlignment - 1) / kAlign
 
 bool is_hidden_matrix(const std::string& name, const Tensor& tensor) {
   if (tensor.dim() < 2) return false;
-  for (const char* part : {"token_embedding", "position_embedding", "conv_in.", "conv_out."})
+  for (const char* part : {"token_embedding", "position_embedding", "conv_in.", "conv_out.",
+                           "transformer.pos_embed.", "transformer.proj_out."})
     if (name.find(part) != std::string::npos) return false;
   return true;
 }

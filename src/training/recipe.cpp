@@ -5,12 +5,41 @@
 
 namespace sumi {
 namespace fs = std::filesystem;
+namespace {
+
+/// A recipe that does not say which network it trains means the one that it describes.
+void settle_network(const Json& json, Recipe& recipe, const std::string& file) {
+  if (!recipe.network.empty()) return;
+  const bool transformer = json.contains("transformer");
+  if (transformer && json.contains("unet"))
+    throw Error(fmt::format("{}: it describes a unet and a transformer", file),
+                "leave one of them out, or say \"network\": \"unet\" or \"transformer\"");
+  recipe.network = transformer ? "transformer" : "unet";
+}
+
+void check_transformer(const Recipe& recipe) {
+  const auto& t = recipe.transformer;
+  t.check("transformer");
+  if (recipe.scheduler.beta_schedule != "flow")
+    throw Error("scheduler.beta_schedule: a transformer is taught rectified flow",
+                "give \"scheduler\": {\"beta_schedule\": \"flow\", \"prediction_type\": "
+                "\"flow\"}");
+  const int width = recipe.text_encoder.hidden_size;
+  if (t.joint_attention_dim != width || t.pooled_projection_dim != width)
+    throw Error(fmt::format("transformer: it listens to text of width {} and {}, the text encoder "
+                            "gives {}",
+                            t.joint_attention_dim, t.pooled_projection_dim, width),
+                "give joint_attention_dim and pooled_projection_dim text_encoder.hidden_size");
+}
+
+}  // namespace
 
 Recipe read_recipe(const fs::path& file) {
   Recipe recipe;
   const Json json = read_json(file);
   check_keys(json, recipe, file.string());
   from_json(json, recipe, file.string());
+  settle_network(json, recipe, file.string());
   if (!recipe.world.empty())
     recipe.world = (file.parent_path() / recipe.world).lexically_normal().string();
   try {
@@ -55,10 +84,15 @@ void check(const Recipe& recipe) {
     throw Error("autoencoder: it is empty", "name the output folder of an autoencoder's training");
   if (!(recipe.text_encoder_rate >= 0 && recipe.text_encoder_rate <= 10))
     throw Error(fmt::format("text_encoder_rate: {} is not in 0 to 10", recipe.text_encoder_rate),
-                "1 teaches text tower and U-Net alike");
+                "1 teaches text tower and denoiser alike");
   check(recipe.objective, recipe.scheduler);
   if (autoencoder) recipe.vae.check("vae");
-  if (text_to_image) recipe.unet.check("unet");
+  if (!recipe.network.empty() && recipe.network != "unet" && recipe.network != "transformer")
+    throw Error(fmt::format("network: unknown \"{}\"", recipe.network), "use unet or transformer");
+  if (text_to_image && recipe.network == "transformer")
+    check_transformer(recipe);
+  else if (text_to_image)
+    recipe.unet.check("unet");
   if (!autoencoder) recipe.text_encoder.check("text_encoder");
   check(recipe.trainer);
 }

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "diffusion/schedule.h"
 #include "models/configs.h"
+#include "models/mmdit_config.h"
 #include "training/objective_config.h"
 #include "training/trainer.h"
 
@@ -63,7 +64,9 @@ struct Recipe {
   std::string init_from;
   TrainerConfig trainer;
   VaeConfig vae;
+  std::string network;
   UNetConfig unet;
+  MMDiTConfig transformer;
   ClipTextConfig text_encoder;
   ImageTowerConfig image_tower;
   TokenizerConfig tokenizer;
@@ -89,7 +92,10 @@ struct Recipe {
           "folder as well");
     visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
     visit("vae", self.vae, "the autoencoder to train");
+    visit("network", self.network,
+          "text_to_image: unet or transformer; empty: whichever the recipe describes");
     visit("unet", self.unet, "the diffusion network to train");
+    visit("transformer", self.transformer, "the same, in place of the U-Net");
     visit("text_encoder", self.text_encoder, "the text tower; its vocabulary is the tokenizer's");
     visit("image_tower", self.image_tower, "the picture tower of the scorer");
     visit("tokenizer", self.tokenizer, "the vocabulary learned from the captions");
@@ -97,10 +103,10 @@ struct Recipe {
     visit("autoencoder_loss", self.autoencoder_loss, "weights of the autoencoder's loss");
     visit("objective", self.objective, "how diffusion is taught");
     visit("text_encoder_rate", self.text_encoder_rate,
-          "text_to_image: the text tower's learning rate as a share of the U-Net's, 0 to 10; 0 "
+          "text_to_image: the text tower's learning rate as a share of the denoiser's, 0 to 10; 0 "
           "leaves it as it is");
     visit("checkpoint_blocks", self.checkpoint_blocks,
-          "text_to_image: compute the U-Net's blocks twice instead of keeping what the way back "
+          "text_to_image: compute the denoiser's blocks twice instead of keeping what the way back "
           "needs");
     visit("validation_samples", self.validation_samples, "samples that each validation looks at");
     visit("prompts", self.prompts, "prompts of the validation pictures");

@@ -4,8 +4,8 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "models/clip_text.h"
-#include "models/unet.h"
+#include "models/conditioning.h"
+#include "models/diffusion_network.h"
 #include "training/autoencoder_task.h"
 #include "training/captions.h"
 #include "training/export.h"
@@ -28,10 +28,34 @@ struct Parts {
   ClipTokenizer tokenizer;
   std::shared_ptr<const AutoencoderKL> autoencoder;  ///< frozen
   ClipTextModel text;
-  UNet unet;
+  DiffusionNetwork network;
   Objective objective;
   bool checkpoint_blocks;
 };
+
+/// What it is called in a diffusers folder.
+const char* name_of(const DiffusionNetwork& network) {
+  return network.is_transformer() ? "transformer" : "unet";
+}
+
+DiffusionNetwork new_network(const Recipe& recipe, std::uint64_t seed) {
+  const auto started = [&](auto network) {
+    initialise(network, seed);
+    return DiffusionNetwork(network);
+  };
+  return recipe.network == "transformer" ? started(MMDiT(recipe.transformer))
+                                         : started(UNet(recipe.unet));
+}
+
+std::int64_t out_channels(const DiffusionNetwork& network) {
+  return network.is_transformer() ? network.transformer().config().out_channels
+                                  : network.unet().config().out_channels;
+}
+
+Json config_of(const DiffusionNetwork& network) {
+  return network.is_transformer() ? published(network.transformer().config())
+                                  : published(network.unet().config());
+}
 
 std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
                                   const fs::path& output) {
@@ -42,21 +66,22 @@ std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
             : copied_tokenizer(start / "tokenizer", output / "model" / "tokenizer");
   auto autoencoder =
       open_autoencoder(recipe.autoencoder.empty() ? start : output / recipe.autoencoder);
-  auto parts = std::make_shared<Parts>(Parts{
-      tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
-      UNet(recipe.unet), Objective(recipe.scheduler, recipe.objective), recipe.checkpoint_blocks});
+  auto parts = std::make_shared<Parts>(
+      Parts{tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
+            new_network(recipe, mix_seed(recipe.trainer.seed, 2)),
+            Objective(recipe.scheduler, recipe.objective), recipe.checkpoint_blocks});
   if (fresh) {
     initialise(parts->text, mix_seed(recipe.trainer.seed, 1));
-    initialise(parts->unet, mix_seed(recipe.trainer.seed, 2));
   } else {
     read_component(start / "text_encoder", kTransformersWeights, parts->text);
-    read_component(start / "unet", kDiffusersWeights, parts->unet);
+    read_component(start / name_of(parts->network), kDiffusersWeights, parts->network);
   }
   const int channels = autoencoder->config().latent_channels;
-  if (recipe.unet.in_channels != channels || recipe.unet.out_channels != channels)
+  const char* name = name_of(parts->network);
+  if (parts->network.in_channels() != channels || out_channels(parts->network) != channels)
     throw Error(
-        fmt::format("unet.in_channels: the autoencoder's latents have {} channels", channels),
-        "give unet.in_channels and unet.out_channels that number");
+        fmt::format("{}.in_channels: the autoencoder's latents have {} channels", name, channels),
+        fmt::format("give {}.in_channels and {}.out_channels that number", name, name));
   return parts;
 }
 
@@ -73,18 +98,20 @@ Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
   const Tensor noise = training_noise(parts.objective.config, clean.sizes(), mix_seed(seed, 1));
   const Tensor timesteps =
       stratified_timesteps(parts.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
-  const Tensor context = parts.text.forward(ids_of(batch.captions, parts.tokenizer)).last_hidden;
+  const ClipTextOutput heard = parts.text.forward(ids_of(batch.captions, parts.tokenizer));
+  const TextInputs text{heard.last_hidden, pooled_of(heard)};
   UNetOptions options;
   options.recompute_blocks = parts.checkpoint_blocks;
   const Network network = [&](const Tensor& input, const Tensor& time) {
-    return parts.unet.forward(input, time, context, options);
+    return parts.network.forward(input, time, text, options);
   };
   return diffusion_loss(parts.objective, network, clean, noise, timesteps);
 }
 
 void write_model(const Parts& parts, const std::string& storage, const ScheduleConfig& schedule,
                  const fs::path& folder) {
-  write_component(folder / "unet", kDiffusersWeights, parts.unet, published(parts.unet.config()),
+  const char* name = name_of(parts.network);
+  write_component(folder / name, kDiffusersWeights, parts.network, config_of(parts.network),
                   storage);
   write_component(folder / "text_encoder", kTransformersWeights, parts.text,
                   published(parts.text.config(), parts.tokenizer.start_id()), storage);
@@ -92,7 +119,7 @@ void write_model(const Parts& parts, const std::string& storage, const ScheduleC
                   published(parts.autoencoder->config()), storage);
   make_folder(folder / "scheduler");
   write_file(folder / "scheduler" / "scheduler_config.json", published(schedule).dump(2) + "\n");
-  write_file(folder / "model_index.json", model_index().dump(2) + "\n");
+  write_file(folder / "model_index.json", model_index(name, schedule).dump(2) + "\n");
 }
 
 std::vector<std::string> shown_prompts(const Recipe& recipe, const Dataset& validation) {
@@ -113,8 +140,9 @@ Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> tra
   const auto unseen = std::make_shared<BatchReader>(validation, allowed);
   Task task;
   task.name = "text_to_image";
-  for (const auto& [name, slot] : parts->unet.parameters())
-    task.parameters.emplace_back("unet." + name, slot);
+  const std::string denoiser = name_of(parts->network);
+  for (const auto& [name, slot] : parts->network.parameters())
+    if (name != kMMDiTPlaces) task.parameters.emplace_back(denoiser + "." + name, slot);
   if (recipe.text_encoder_rate > 0)
     for (const auto& [name, slot] : parts->text.parameters())
       task.parameters.emplace_back("text_encoder." + name, slot);
