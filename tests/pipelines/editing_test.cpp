@@ -124,14 +124,14 @@ TEST_F(Editing, GuidesByTextAndByPicture) {
     std::vector<Tensor> contexts;
     for (const auto& one : pictures)
       contexts.push_back((text ? one.positive : one.negative).branches[0].at(1));
-    return models_->unet.forward(torch::cat({x, picture}, 1), time, torch::cat(contexts));
+    return models_->network.forward(torch::cat({x, picture}, 1), time, {torch::cat(contexts)});
   };
   const Tensor full = estimate(seen, true), image = estimate(seen, false),
                none = estimate(torch::zeros_like(seen), false);
   for (const auto& [text_scale, image_scale] :
        {std::pair{1.0, 1.0}, {7.5, 1.5}, {3.0, 1.0}, {1.0, 2.0}}) {
     const GuidanceSettings guidance{.scale = text_scale, .image_scale = image_scale};
-    const Tensor guided = guided_network(models_->unet, pictures, guidance,
+    const Tensor guided = guided_network(models_->network, pictures, guidance,
                                          std::make_shared<StepPosition>(), seen)(x, time);
     const Tensor expected = none + image_scale * (image - none) + text_scale * (full - image);
     EXPECT_TRUE(torch::allclose(guided, expected, 1e-4, 1e-4)) << text_scale << " " << image_scale;
