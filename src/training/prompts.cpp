@@ -10,10 +10,17 @@ namespace sumi {
 namespace fs = std::filesystem;
 
 ClipTokenizer learned_tokenizer(const TokenizerConfig& config, const Dataset& dataset,
-                                const std::filesystem::path& folder) {
+                                const fs::path& folder) {
+  return learned_tokenizer(
+      config, [&](std::uint64_t i) { return dataset.caption_at(i); }, folder);
+}
+
+ClipTokenizer learned_tokenizer(const TokenizerConfig& config,
+                                const std::function<std::string(std::uint64_t)>& prompt,
+                                const fs::path& folder) {
   std::vector<std::string> captions;
   for (int i = 0; i < config.captions; ++i)
-    captions.push_back(dataset.caption_at(static_cast<std::uint64_t>(i)));
+    captions.push_back(prompt(static_cast<std::uint64_t>(i)));
   make_folder(folder);
   save_tokenizer_folder(folder, learn_bpe(captions, config.vocabulary_size), config.max_length);
   return ClipTokenizer::from_folder(folder);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -14,6 +16,10 @@ namespace sumi {
 /// Learns the vocabulary from the first captions of a world, writes it to `folder` (the same bytes
 /// each time) and opens it.
 ClipTokenizer learned_tokenizer(const TokenizerConfig& config, const Dataset& dataset,
+                                const std::filesystem::path& folder);
+/// The same from prompts by number.
+ClipTokenizer learned_tokenizer(const TokenizerConfig& config,
+                                const std::function<std::string(std::uint64_t)>& prompt,
                                 const std::filesystem::path& folder);
 
 /// Copies another model's tokenizer to `folder` and opens it.
