@@ -2,13 +2,19 @@
 
 #include <fmt/format.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "core/error.h"
+#include "data/arrangements.h"
 #include "data/collection.h"
-#include "media/resize.h"
+#include "data/mask.h"
+#include "media/metadata.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -25,6 +31,13 @@ void check(const DatasetConfig& config) {
       throw Error(fmt::format("scenes.{}: {} is not a share", name, share),
                   "write a number from 0 to 1");
   });
+  const auto& scenes = config.scenes;
+  if (scenes.counts + scenes.textiles + scenes.posters + scenes.abstract_art + scenes.teaching > 1)
+    throw Error("counts, textiles, posters, abstract_art and teaching are more than 1 together",
+                "lower some of them; what is left are plain scenes");
+  check(config.framing);
+  check_mask_kind(config.masks);
+  if (config.buckets.step_px != 0) bucket_sizes(config.size_px, config.buckets);
 }
 
 /// Every row of every source, weighted so that a source counts by its weight and not by its size.
@@ -95,24 +108,40 @@ bool in_groups(const DatasetConfig& config, const Row& row) {
          std::find(groups.begin(), groups.end(), row.subgroup) != groups.end();
 }
 
-Image opaque_square(Image picture, int size_px) {
-  if (picture.channels == 1) {
-    Image colour{picture.width, picture.height, 3, {}};
-    for (const auto value : picture.pixels) colour.pixels.insert(colour.pixels.end(), 3, value);
-    picture = std::move(colour);
+std::string why_endless(const std::vector<Row>& rows, const DatasetConfig& config) {
+  for (const auto& row : rows)
+    if (row.caption.empty()) return "its scenes are composed anew for every sample";
+  if (!config.masks.empty()) return "what is kept of a picture has no mask";
+  const auto& framing = config.framing;
+  if ((framing.random_crop || framing.flips > 0) && framing.variants == 0)
+    return "its crops and flips are drawn anew for every sample; framing.variants limits them";
+  return "";
+}
+
+/// How often a row stands in an order of buckets.
+std::uint32_t repeats_of(const Row& row) {
+  constexpr double kMost = 1000;
+  if (row.weight >= 1 && row.weight <= kMost && row.weight == std::floor(row.weight))
+    return static_cast<std::uint32_t>(row.weight);
+  throw Error(
+      fmt::format("{}: its weight is {}, and buckets show a picture a whole number of times",
+                  shown_name(row), row.weight),
+      "give folders weights of 1, 2, 3, …");
+}
+
+PixelSize shape_of(const Row& row) {
+  const PictureBytes picture(row);
+  if (is_vector(row)) {
+    constexpr int kDrawn = 64;
+    const auto drawn = load_picture(row, kDrawn);
+    return {drawn.width, drawn.height};
   }
-  if (picture.channels == 4) {
-    Image flat{picture.width, picture.height, 3, {}};
-    flat.pixels.reserve(picture.pixels.size() / 4 * 3);
-    for (std::size_t i = 0; i < picture.pixels.size(); i += 4)
-      for (std::size_t c = 0; c < 3; ++c) {
-        const int alpha = picture.pixels[i + 3];
-        flat.pixels.push_back(static_cast<std::uint8_t>(
-            (picture.pixels[i + c] * alpha + 255 * (255 - alpha) + 127) / 255));
-      }
-    picture = std::move(flat);
-  }
-  return resize_to_cover(picture, size_px, size_px);
+  const auto metadata = read_metadata(picture.bytes(), row.id);
+  const bool turned = metadata.orientation >= 5;  // EXIF 5 to 8 swap the sides
+  const PixelSize size{metadata.width, metadata.height};
+  if (size.width < 1 || size.height < 1)
+    throw Error(fmt::format("{}: the picture says no size", shown_name(row)), "save it again");
+  return turned ? PixelSize{size.height, size.width} : size;
 }
 
 }  // namespace
@@ -121,6 +150,10 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
     : config_(std::move(config)) {
   check(config_);
   split_ = split_named(config_.split);
+  // Splits of things kept back show those things; pictures without a thing belong to no concept.
+  if (split_ == Split::held_out || split_ == Split::held_out_pairs ||
+      split_ == Split::validation_concepts)
+    config_.scenes.abstract_art = config_.scenes.teaching = 0;
   auto rows = all_rows(config_, cache, sink);
   std::erase_if(rows, [&](const Row& row) { return !in_groups(config_, row); });
   const auto wanted = wanted_names(config_, rows);
@@ -138,6 +171,10 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
     const bool whole = is_whole_picture(row);
     const auto place = whole ? 0 : sprite++;
     if (!is_in(split_, row) || (!whole && sprites_.at(place).width == 0)) continue;
+    if (keeps_shapes() && !whole)
+      throw Error(
+          fmt::format("{} is a thing for scenes, and buckets are for whole pictures", row.id),
+          "take buckets out of the world, or sources and cut_outs");
     sprite_of_.push_back(place);
     cumulative_.push_back(total += row.weight);
     rows_.push_back(std::move(row));
@@ -145,6 +182,28 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
   if (rows_.empty() || !(total > 0))
     throw Error(fmt::format("the split \"{}\" of this dataset is empty", config_.split),
                 "choose more sources, concepts or groups");
+  damaged_ = sprites_.damaged();
+  why_endless_ = sumi::why_endless(rows_, config_);
+  if (keeps_shapes()) measure_shapes(sink);
+}
+
+void Dataset::measure_shapes(const ProgressSink& sink) {
+  Progress progress("reading the shapes of pictures", static_cast<std::int64_t>(rows_.size()),
+                    sink);
+  for (const auto& row : rows_) {
+    repeats_of(row);
+    shapes_.emplace_back();
+    try {
+      shapes_.back() = shape_of(row);
+    } catch (const Error& error) {
+      damaged_.push_back(error.what());
+    }
+    progress.advance();
+  }
+  if (damaged_.size() == rows_.size())
+    throw Error(fmt::format("not one of {} pictures can be read; the first: {}", rows_.size(),
+                            damaged_.front()),
+                "check the pictures");
 }
 
 bool Dataset::is_whole_picture(const Row& row) const { return !row.caption.empty(); }
@@ -159,6 +218,7 @@ Scene Dataset::scene_at(Random& random, std::size_t first) const {
   const auto thing = [&](std::size_t row) {
     return Thing{&rows_[row], &sprites_.at(sprite_of_[row])};
   };
+  if (auto scene = any_arrangement(random, thing(first), config_.scenes)) return *std::move(scene);
   if (random.chance(config_.scenes.pairs)) {
     for (int attempt = 0; attempt < 8; ++attempt) {
       const auto second = draw_row(random);
@@ -169,15 +229,80 @@ Scene Dataset::scene_at(Random& random, std::size_t first) const {
   return single_scene(random, thing(first), config_.scenes);
 }
 
-Sample Dataset::at(std::uint64_t index) const {
+Sample Dataset::whole_picture(const Row& row, PixelSize size, std::uint64_t variant,
+                              const Recall& recall) const {
+  const auto framing =
+      draw_framing(config_.framing, size.width, size.height, config_.seed, row.id, variant);
+  const int vector_px = 2 * std::max(size.width, size.height);
+  Sample sample;
+  sample.caption = row.caption;
+  if (recall && why_endless_.empty()) {
+    const PictureBytes picture(row);
+    const auto content = XXH3_128bits(picture.bytes().data(), picture.bytes().size());
+    sample.key = fmt::format("{:016x}{:016x} {}{}", content.high64, content.low64,
+                             describe(framing), is_vector(row) ? " drawn" : "");
+    sample.recalled = recall(sample.key);
+    if (!sample.recalled.empty()) {
+      sample.picture.width = size.width, sample.picture.height = size.height;
+      return sample;
+    }
+  }
+  Image picture = load_picture(row, vector_px);
+  if (Image mask = mask_of(row, picture, config_.masks); mask.width > 0)
+    sample.mask = framed(mask, framing);
+  sample.picture = framed(opaque(std::move(picture)), framing);
+  return sample;
+}
+
+Sample Dataset::at(std::uint64_t index, const Recall& recall) const {
   Random random(config_.seed, static_cast<std::uint64_t>(split_), index);
   const auto first = draw_row(random);
   const auto& row = rows_[first];
-  if (is_whole_picture(row)) {
-    return {opaque_square(load_picture(row, 2 * config_.size_px), config_.size_px), row.caption};
-  }
+  if (is_whole_picture(row))
+    return whole_picture(row, {config_.size_px, config_.size_px}, index, recall);
   auto scene = scene_at(random, first);
   return {paint(scene, config_.size_px), std::move(scene.caption)};
+}
+
+BucketOrder Dataset::order(int group) const {
+  if (!keeps_shapes())
+    throw Error("the world has no buckets", "give its file \"buckets\": {\"step_px\": 64}");
+  // Stands for its row as often as the row's weight says.
+  std::vector<std::uint32_t> rows;
+  std::vector<PixelSize> shapes;
+  for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+    if (shapes_[i].width == 0) continue;
+    rows.insert(rows.end(), repeats_of(rows_[i]), i);
+    shapes.resize(rows.size(), shapes_[i]);
+  }
+  auto buckets = fill_buckets(shapes, bucket_sizes(config_.size_px, config_.buckets),
+                              static_cast<std::size_t>(group));
+  for (auto& bucket : buckets)
+    for (auto& picture : bucket.pictures) picture = rows[picture];
+  return {std::move(buckets), group, config_.seed + static_cast<std::uint64_t>(split_)};
+}
+
+Sample Dataset::at(const BucketOrder& order, std::uint64_t index, const Recall& recall) const {
+  const auto place = order.at(index);
+  const auto& [size, pictures] = order.buckets()[place.bucket];
+  std::vector<std::string> damaged;
+  auto row = place.picture;
+  const auto start = Random(config_.seed, place.visit, index).below(pictures.size());
+  for (std::size_t tried = 0;; ++tried) {
+    try {
+      auto sample = whole_picture(rows_[row], size, place.visit, recall);
+      sample.passed_over = std::move(damaged);
+      return sample;
+    } catch (const Error& error) {
+      damaged.push_back(error.what());
+      if (tried < pictures.size())
+        row = pictures[(start + tried) % pictures.size()];
+      else
+        throw Error(fmt::format("not one of the {} pictures of {}x{} px can be read; the first: {}",
+                                pictures.size(), size.width, size.height, damaged.front()),
+                    "check the pictures");
+    }
+  }
 }
 
 std::string Dataset::caption_at(std::uint64_t index) const {

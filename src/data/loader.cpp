@@ -76,12 +76,16 @@ Loader::Made Loader::take() {
   return made;
 }
 
-void Loader::refuse_too_many(const std::string& last) const {
+/// Counts a damaged sample; throws Error when there are too many.
+void Loader::note(SampleBatch& batch, const std::string& damaged) {
+  const Damage one{1, {damaged}};
+  batch.damage.add(one);
+  damage_.add(one);
   if (damage_.count <= static_cast<std::uint64_t>(std::max(0, options_.tolerated)) ||
       static_cast<double>(damage_.count) <= options_.max_damaged * static_cast<double>(taken_))
     return;
   throw Error(
-      fmt::format("{} of {} samples are damaged, the last: {}", damage_.count, taken_, last),
+      fmt::format("{} of {} samples are damaged, the last: {}", damage_.count, taken_, damaged),
       "check the pictures, or fetch the sources again");
 }
 
@@ -89,16 +93,19 @@ SampleBatch Loader::next() {
   SampleBatch batch;
   while (batch.samples.size() < static_cast<std::size_t>(options_.batch_size)) {
     const auto index = taken_;
+    const auto named = [&](const std::string& why) {
+      return fmt::format("sample {}: {}", index, why);
+    };
     auto made = take();
     if (made.failure) std::rethrow_exception(made.failure);
-    if (made.sample) {
-      batch.samples.push_back(std::move(*made.sample));
-    } else {
-      const Damage one{1, {fmt::format("sample {}: {}", index, made.complaint)}};
-      batch.damage.add(one);
-      damage_.add(one);
-      refuse_too_many(one.names.front());
+    if (!made.sample && options_.in_place)
+      throw Error(named(made.complaint), "check the pictures, or fetch the sources again");
+    if (!made.sample) {
+      note(batch, named(made.complaint));
+      continue;
     }
+    for (const auto& why : made.sample->passed_over) note(batch, named(why));
+    batch.samples.push_back(std::move(*made.sample));
   }
   batch.next_index = taken_;
   return batch;
@@ -106,6 +113,12 @@ SampleBatch Loader::next() {
 
 Loader::SampleSource samples_of(const Dataset& dataset) {
   return [&dataset](std::uint64_t index) { return dataset.at(index); };
+}
+
+Loader::SampleSource samples_of(const Dataset& dataset, std::shared_ptr<const BucketOrder> order) {
+  return [&dataset, order = std::move(order)](std::uint64_t index) {
+    return dataset.at(*order, index);
+  };
 }
 
 }  // namespace sumi

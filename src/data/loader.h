@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct LoaderOptions {
   int ahead = 64;            ///< samples made before they are asked for, at least a batch
   double max_damaged = 0.2;  ///< share of damaged samples above which loading stops
   int tolerated = 16;        ///< so many damaged samples are never too many
+  bool in_place = false;  ///< the source puts others in place of damaged ones; its Error ends all
 };
 
 /// Samples that could not be made.
@@ -44,7 +46,8 @@ struct SampleBatch {
 };
 
 /// Makes batches ahead of their use, in threads of its own. Whatever their number, batches hold the
-/// samples of indices start, start+1, … in order; damaged ones are left out and counted.
+/// samples of indices start, start+1, … in order; damaged ones are left out and counted. Where the
+/// source replaces them, they are counted all the same, and every index gives a sample.
 class Loader {
  public:
   /// `source` is called from several threads; it throws Error for a damaged sample.
@@ -78,7 +81,7 @@ class Loader {
   Made make(std::uint64_t index) const;
   void work();
   Made take();
-  void refuse_too_many(const std::string& last) const;
+  void note(SampleBatch& batch, const std::string& damaged);
 
   SampleSource source_;
   LoaderOptions options_;
@@ -94,5 +97,8 @@ class Loader {
 
 /// A loader's source that draws from a dataset, which must outlive it.
 Loader::SampleSource samples_of(const Dataset& dataset);
+
+/// The same in an order of buckets, for a loader that reads `in_place`.
+Loader::SampleSource samples_of(const Dataset& dataset, std::shared_ptr<const BucketOrder> order);
 
 }  // namespace sumi

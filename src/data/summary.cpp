@@ -154,6 +154,10 @@ std::vector<double> values_of(const Survey& survey, std::string_view measure) {
   if (measure == "aspect")
     take([](Facts f) { return static_cast<double>(f.width) / std::max(1, f.height); });
   if (measure == "words") take([](Facts f) { return f.words; });
+  if (measure == "match") {
+    for (const auto& facts : survey.facts)
+      if (facts.match) values.push_back(*facts.match);
+  }
   return values;
 }
 
@@ -181,6 +185,8 @@ Json summarise(const Survey& survey, const Thresholds& thresholds) {
   for (const char* name : {"side", "aspect", "sharpness", "noise", "blockiness", "jpeg_quality",
                            "contrast", "plain", "border", "watermark", "words"})
     measures[name] = quantiles(values_of(survey, name));
+  if (auto match = values_of(survey, "match"); !match.empty())
+    measures["match"] = quantiles(std::move(match));
   const auto count = static_cast<double>(survey.facts.size());
   return {{"pictures", survey.facts.size()},
           {"bytes", bytes},
@@ -194,6 +200,7 @@ Json summarise(const Survey& survey, const Thresholds& thresholds) {
           {"opted_out", opted_out},
           {"exact_duplicates", exact},
           {"near_duplicates", near},
+          {"pairs_near_by_scorer", survey.near_by_scorer},
           {"groups_of_near_duplicates", groups.size()},
           {"formats", listed(ranked(formats))},
           {"measures", measures},

@@ -12,7 +12,7 @@ namespace sumi {
 Json summarise(const Survey& survey, const Thresholds& thresholds);
 
 /// Values of one measure for all readable pictures, by the names that the summary uses; sharpness,
-/// noise, blockiness, jpeg_quality, contrast, plain, border, watermark, side, aspect, words.
+/// noise, blockiness, jpeg_quality, contrast, plain, border, watermark, side, aspect, words, match.
 std::vector<double> values_of(const Survey& survey, std::string_view measure);
 
 }  // namespace sumi

@@ -35,6 +35,7 @@ struct Survey {
   Collection data;
   std::vector<PictureFacts> facts;  ///< one for each of data.pictures
   std::vector<NearPair> near;       ///< near-duplicates, exact ones joined to their first
+  std::size_t near_by_scorer = 0;   ///< pairs of `near` that a network's vectors added
   double seconds = 0;
   int threads = 0;
 };

@@ -9,11 +9,19 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/files.h"
+#include "data/csv.h"
 #include "data/words.h"
 #include "text/unicode.h"
 
 namespace sumi {
 namespace {
+
+std::string lowered(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
 
 /// A field's text; nothing for an unknown field.
 std::optional<std::string> field_text(std::string_view field, const Row& row) {
@@ -184,6 +192,48 @@ std::string repaired_caption(std::string_view caption) {
   const bool one_sentence = text.find_first_of(".!?") == text.size() - 1;
   if (one_sentence && text.ends_with('.')) text.pop_back();
   return text;
+}
+
+Translations read_translations(const std::filesystem::path& file) {
+  const auto table = parse_csv(read_text_file(file), file.string());
+  Translations translations;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    const auto where = fmt::format("{}, record {}", file.string(), i + 1);
+    if (table[i].size() != 2)
+      throw Error(fmt::format("{}: {} columns", where, table[i].size()),
+                  "write two on each line: what is said, and what to say instead");
+    if (i == 0 && table[i][0] == "from" && table[i][1] == "to") continue;
+    const auto from = lowered(caption_of_text(table[i][0]));
+    if (from.empty())
+      throw Error(fmt::format("{}: nothing is to be translated", where), "take the line out");
+    if (!translations.emplace(from, caption_of_text(table[i][1])).second)
+      throw Error(fmt::format("{}: \"{}\" is translated twice", where, from),
+                  "leave one of the lines");
+  }
+  return translations;
+}
+
+void translate(Collection& data, const Translations& table) {
+  const auto said = [&](std::string& word) {
+    if (const auto found = table.find(lowered(word)); found != table.end()) word = found->second;
+  };
+  if (table.empty()) return;
+  for (auto& picture : data.pictures) {
+    auto& row = picture.row;
+    for (auto* field : {&row.name, &row.group, &row.subgroup, &row.style}) said(*field);
+    for (auto& tag : row.tags) said(tag);
+    std::erase(row.tags, "");
+    std::string caption;
+    for (std::size_t start = 0; start <= row.caption.size();) {
+      const auto end = std::min(row.caption.find(',', start), row.caption.size());
+      auto part = caption_of_text(std::string_view(row.caption).substr(start, end - start));
+      said(part);
+      if (!part.empty()) caption += (caption.empty() ? "" : ", ") + part;
+      start = end + 1;
+    }
+    row.caption = caption;
+    picture.has_caption = !caption.empty();
+  }
 }
 
 std::vector<CaptionChange> write_captions(const Collection& data,

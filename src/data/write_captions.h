@@ -1,5 +1,7 @@
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +22,17 @@ std::string compose_caption(std::string_view template_text, const Row& row);
 /// commas dropped, "a apple" -> "an apple", a final full stop dropped from a caption of one
 /// sentence.
 std::string repaired_caption(std::string_view caption);
+
+/// Words for words, by the lower-cased original.
+using Translations = std::map<std::string, std::string>;
+
+/// Reads a CSV table of two columns, from and to; a first line that says just that is passed over.
+/// Throws Error naming file and line for other columns, empty originals and originals said twice.
+Translations read_translations(const std::filesystem::path& file);
+
+/// Replaces tags, groups, subgroups, styles, names and the parts of captions between commas that
+/// the table knows, whatever their case. A tag that becomes nothing falls away.
+void translate(Collection& data, const Translations& table);
 
 struct CaptionChange {
   std::size_t picture = 0;  ///< index into the collection
