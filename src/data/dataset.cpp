@@ -305,6 +305,13 @@ Sample Dataset::at(const BucketOrder& order, std::uint64_t index, const Recall& 
   }
 }
 
+std::optional<Scene> Dataset::composition(std::uint64_t index) const {
+  Random random(config_.seed, static_cast<std::uint64_t>(split_), index);
+  const auto first = draw_row(random);
+  if (is_whole_picture(rows_[first])) return std::nullopt;
+  return scene_at(random, first);
+}
+
 std::string Dataset::caption_at(std::uint64_t index) const {
   Random random(config_.seed, static_cast<std::uint64_t>(split_), index);
   const auto first = draw_row(random);
