@@ -69,9 +69,13 @@ std::vector<fs::path> stages_of(const fs::path& file) {
 void check(const Recipe& recipe) {
   const bool autoencoder = recipe.task == "autoencoder";
   const bool text_to_image = recipe.task == "text_to_image";
-  if (!autoencoder && !text_to_image && recipe.task != "image_text_scorer")
+  const bool editing = recipe.task == "instruction_editing";
+  const bool distillation = recipe.task == "distillation";
+  if (!autoencoder && !text_to_image && !editing && !distillation &&
+      recipe.task != "image_text_scorer")
     throw Error(fmt::format("task: unknown \"{}\"", recipe.task),
-                "use autoencoder, text_to_image or image_text_scorer");
+                "use autoencoder, image_text_scorer, text_to_image, instruction_editing or "
+                "distillation");
   if (recipe.world.empty())
     throw Error("world: it is empty",
                 "name a file of recipes/worlds, e.g. \"../worlds/small.json\"");
@@ -80,12 +84,19 @@ void check(const Recipe& recipe) {
   if (recipe.validation_samples < 1)
     throw Error(fmt::format("validation_samples: {} is less than 1", recipe.validation_samples),
                 "use 64");
-  if (text_to_image && recipe.autoencoder.empty() && recipe.init_from.empty())
+  if ((text_to_image || editing) && recipe.autoencoder.empty() && recipe.init_from.empty())
     throw Error("autoencoder: it is empty", "name the output folder of an autoencoder's training");
   if (!(recipe.text_encoder_rate >= 0 && recipe.text_encoder_rate <= 10))
     throw Error(fmt::format("text_encoder_rate: {} is not in 0 to 10", recipe.text_encoder_rate),
                 "1 teaches text tower and denoiser alike");
+  if (recipe.cache_mb < 0 || (recipe.cache_mb > 0 && !text_to_image))
+    throw Error(fmt::format("cache_mb: {} does not fit the task {}", recipe.cache_mb, recipe.task),
+                "only text_to_image keeps what it computes; else leave it out");
+  if (distillation && recipe.init_from.empty())
+    throw Error("init_from: it is empty", "name the text-to-image model that is the teacher");
   check(recipe.objective, recipe.scheduler);
+  if (editing) check(recipe.edits);
+  if (distillation) check(recipe.distillation);
   if (autoencoder) recipe.vae.check("vae");
   if (!recipe.network.empty() && recipe.network != "unet" && recipe.network != "transformer")
     throw Error(fmt::format("network: unknown \"{}\"", recipe.network), "use unet or transformer");

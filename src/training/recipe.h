@@ -6,9 +6,11 @@
 
 #include "core/config.h"
 #include "data/dataset.h"
+#include "data/edit_pair.h"
 #include "diffusion/schedule.h"
 #include "models/configs.h"
 #include "models/mmdit_config.h"
+#include "training/distillation_config.h"
 #include "training/objective_config.h"
 #include "training/trainer.h"
 
@@ -73,8 +75,11 @@ struct Recipe {
   ScheduleConfig scheduler;
   AutoencoderLossConfig autoencoder_loss;
   ObjectiveConfig objective;
+  EditMix edits;
+  DistillationConfig distillation;
   double text_encoder_rate = 1;
   bool checkpoint_blocks = false;
+  int cache_mb = 0;
   int validation_samples = 64;
   std::vector<std::string> prompts;
   std::string storage = "fp16";
@@ -82,14 +87,15 @@ struct Recipe {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("task", self.task, "autoencoder, text_to_image or image_text_scorer");
+    visit("task", self.task, "autoencoder, image_text_scorer, text_to_image, instruction_editing or distillation");
     visit("world", self.world, "file that says which pictures; relative to the recipe");
     visit("autoencoder", self.autoencoder,
           "text_to_image: output folder of an autoencoder's training, or a diffusers folder; "
           "relative to this training's output folder");
     visit("init_from", self.init_from,
           "diffusers folder to start from instead of random weights; relative to the output "
-          "folder as well");
+          "folder as well. instruction_editing and distillation: \"default\" is the model that "
+          "comes with Sumi; their networks and scheduler are that folder's");
     visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
     visit("vae", self.vae, "the autoencoder to train");
     visit("network", self.network,
@@ -102,12 +108,18 @@ struct Recipe {
     visit("scheduler", self.scheduler, "the forward process, and what the network predicts");
     visit("autoencoder_loss", self.autoencoder_loss, "weights of the autoencoder's loss");
     visit("objective", self.objective, "how diffusion is taught");
+    visit("edits", self.edits, "instruction_editing: how often pairs are made for which edit");
+    visit("distillation", self.distillation, "how a teacher is distilled");
     visit("text_encoder_rate", self.text_encoder_rate,
           "text_to_image: the text tower's learning rate as a share of the denoiser's, 0 to 10; 0 "
           "leaves it as it is");
     visit("checkpoint_blocks", self.checkpoint_blocks,
           "text_to_image: compute the denoiser's blocks twice instead of keeping what the way back "
           "needs");
+    visit("cache_mb", self.cache_mb,
+          "text_to_image: megabytes of disk (sumi data cache) that latents, and conditions of a "
+          "text tower of rate 0, may take, so that they are computed once; for worlds whose "
+          "samples come again; 0: nothing is kept");
     visit("validation_samples", self.validation_samples, "samples that each validation looks at");
     visit("prompts", self.prompts, "prompts of the validation pictures");
     visit("storage", self.storage, "numbers of the written model: fp16 or fp32");

@@ -13,21 +13,31 @@
 
 namespace sumi {
 
+/// Which samples one of several processes reads: `block` neighbours out of every `stride`. `offset`
+/// of its block come before a draw.
+struct SampleShare {
+  std::int64_t block = 0, stride = 0, offset = 0;
+};
+
 /// Which samples a loss is computed on: the next `count` of an endless, shuffled stream after
 /// `first` good and `damaged` damaged ones. `seed` is for everything else that is random in that
-/// step.
+/// step. `share` foretells the draws to come, for reading ahead; it changes no result.
 struct Draw {
   std::int64_t first = 0;
   int count = 0;
   std::uint64_t seed = 0;
   std::uint64_t damaged = 0;
+  SampleShare share = {};
 };
+
+/// Numbers by name, for the log.
+using NamedNumbers = std::vector<std::pair<std::string, double>>;
 
 /// A loss to descend (a scalar with a graph), its parts, for the log, and the damaged samples that
 /// were passed over for it.
 struct Loss {
   Tensor total;
-  std::vector<std::pair<std::string, double>> parts;
+  NamedNumbers parts;
   Damage damage = {};
 };
 
@@ -35,6 +45,7 @@ struct Loss {
 struct ValidationLoss {
   double value = 0;
   Damage damage = {};
+  NamedNumbers parts = {};  ///< what else it found; "validation_NAME" in the log
 };
 
 /// Pictures with the lines written below them on the contact sheet.
@@ -48,11 +59,15 @@ struct Panel {
 /// what is written in the end. The trainer knows nothing else about it.
 struct Task {
   std::string name;
-  std::vector<NamedSlot> parameters;                ///< the slots outlive the run
-  std::vector<RateFactor> rates = {};               ///< of names that learn at another rate
-  std::function<Loss(const Draw&)> loss;            ///< the same Draw gives the same bits
-  std::function<ValidationLoss()> validation_loss;  ///< on fixed data and noise
-  std::function<Panel()> validation_panel;          ///< may be empty
+  std::vector<NamedSlot> parameters;      ///< the slots outlive the run
+  std::vector<RateFactor> rates = {};     ///< of names that learn at another rate
+  std::function<Loss(const Draw&)> loss;  ///< the same Draw gives the same bits
+  /// What the loss depends on beside the trained weights (a target that follows them): part of
+  /// every snapshot. Only `after_update` changes it, alike in every process of a run.
+  std::vector<NamedSlot> kept = {};
+  std::function<void(std::int64_t update)> after_update = {};  ///< counts from 1
+  std::function<ValidationLoss()> validation_loss;             ///< on fixed data and noise
+  std::function<Panel()> validation_panel;                     ///< may be empty
   std::function<void(const std::filesystem::path& folder)> write_result;  ///< with averaged weights
 };
 

@@ -6,6 +6,7 @@
 #include "core/files.h"
 #include "diffusion/plan.h"
 #include "pipelines/generate.h"
+#include "pipelines/model_set.h"
 #include "smallest.h"
 #include "training/distillation_task.h"
 #include "training/editing_task.h"
