@@ -65,7 +65,7 @@ Panel pairs(const AutoencoderKL& model, BatchReader& world) {
 double latent_deviation(const AutoencoderKL& model, BatchReader& world) {
   std::vector<Tensor> latents;
   world.visit(kScaleSamples, kValidationBatch, [&](const Batch& batch, int) {
-    latents.push_back(mean_of_moments(model.encode_moments(batch.pictures)));
+    latents.push_back(mean_of_moments(model.encode_moments(batch.pictures)).flatten());
   });
   return at::cat(latents).to(torch::kDouble).std().item<double>();
 }

@@ -2,6 +2,8 @@
 
 #include <c10/core/GradMode.h>
 
+#include <optional>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "models/conditioning.h"
@@ -9,6 +11,7 @@
 #include "training/autoencoder_task.h"
 #include "training/captions.h"
 #include "training/export.h"
+#include "training/kept_tensors.h"
 #include "training/objective.h"
 #include "training/prompts.h"
 #include "training/randomness.h"
@@ -31,6 +34,11 @@ struct Parts {
   DiffusionNetwork network;
   Objective objective;
   bool checkpoint_blocks;
+  /// Samples and frozen captions that come again go through their network alone, kept or not: the
+  /// bits of a batch depend on its size.
+  bool pictures_alone = false, texts_alone = false;
+  std::optional<KeptTensors> latents = {};  ///< of pictures, where the recipe has them kept
+  std::optional<KeptTensors> texts = {};    ///< of captions, where their tower does not learn
 };
 
 /// What it is called in a diffusers folder.
@@ -93,19 +101,97 @@ Tensor latents_of(const Parts& parts, const Tensor& pictures) {
   return (mean - config.shift_factor) * config.scaling_factor;
 }
 
+/// The same with what was kept, and kept for the next time.
+Tensor latents_of(const Parts& parts, const Batch& batch) {
+  if (!parts.pictures_alone) return latents_of(parts, batch.pictures);
+  const VaeConfig& config = parts.autoencoder->config();
+  const std::int64_t shape[] = {1, config.latent_channels, batch.height / config.downscale(),
+                                batch.width / config.downscale()};
+  std::vector<Tensor> latents;
+  std::int64_t made = 0;
+  for (std::size_t i = 0; i < batch.keys.size(); ++i) {
+    if (!batch.recalled[i].empty()) {
+      latents.push_back(KeptTensors::restored(batch.recalled[i], shape));
+      continue;
+    }
+    latents.push_back(latents_of(parts, batch.pictures.narrow(0, made++, 1)));
+    if (parts.latents) parts.latents->keep(batch.keys[i], latents.back());
+  }
+  return at::cat(latents);
+}
+
+/// What the network hears of captions: the text tower's output and, behind it, what it pools.
+TextInputs texts_of(const Parts& parts, const std::vector<std::string>& captions) {
+  const Tensor ids = ids_of(captions, parts.tokenizer);
+  if (!parts.texts_alone) {
+    const ClipTextOutput heard = parts.text.forward(ids);
+    return {heard.last_hidden, pooled_of(heard)};
+  }
+  const c10::NoGradGuard no_grad;
+  const std::int64_t tokens = ids.size(1), width = parts.text.config().hidden_size;
+  const std::int64_t pooled = pooled_width(parts.text.config());
+  std::vector<Tensor> contexts, wholes;
+  for (std::int64_t i = 0; i < ids.size(0); ++i) {
+    const Tensor row = ids.narrow(0, i, 1);
+    const auto* id = row.data_ptr<std::int64_t>();
+    const auto made = [&] {
+      const ClipTextOutput heard = parts.text.forward(row);
+      return at::cat({heard.last_hidden.flatten(), pooled_of(heard).flatten()});
+    };
+    const auto key = fmt::format("{}", fmt::join(id, id + tokens, " "));
+    const Tensor both =
+        parts.texts ? parts.texts->get(key, {tokens * width + pooled}, made) : made();
+    contexts.push_back(both.narrow(0, 0, tokens * width).view({tokens, width}));
+    wholes.push_back(both.narrow(0, tokens * width, pooled));
+  }
+  return {at::stack(contexts), at::stack(wholes)};
+}
+
+/// Opens the caches that the recipe asks for.
+void keep_what_comes_again(const Recipe& recipe, const Dataset& training, Parts& parts) {
+  parts.pictures_alone = training.why_endless().empty();
+  // Shuffled tags make a new text nearly every time.
+  parts.texts_alone =
+      parts.pictures_alone && recipe.text_encoder_rate == 0 && !recipe.objective.shuffle_tags;
+  if (recipe.cache_mb == 0) return;
+  if (!parts.pictures_alone)
+    throw Error(fmt::format("cache_mb: nothing of the world {} can be kept: {}", recipe.world,
+                            training.why_endless()),
+                "leave cache_mb out, or use a world of whole pictures");
+  parts.latents.emplace("latents", *parts.autoencoder, to_json(parts.autoencoder->config()),
+                        recipe.cache_mb);
+  if (parts.texts_alone)
+    parts.texts.emplace("texts", parts.text, to_json(parts.text.config()), recipe.cache_mb);
+}
+
+/// A network halves its latents a few times, or cuts them into patches.
+void check_shapes(const Dataset& world, const Parts& parts) {
+  if (!world.keeps_shapes()) return;
+  const auto& network = parts.network;
+  const int steps = network.is_transformer()
+                        ? network.transformer().config().patch_size
+                        : 1 << (network.unet().config().block_out_channels.size() - 1);
+  const int needed = parts.autoencoder->config().downscale() * steps;
+  if (world.config().buckets.step_px % needed != 0)
+    throw Error(
+        fmt::format("buckets.step_px: {} does not fit this model, whose pictures have sides "
+                    "in steps of {} px",
+                    world.config().buckets.step_px, needed),
+        fmt::format("give the world a multiple of {}", needed));
+}
+
 Tensor loss_of(const Parts& parts, const Batch& batch, std::uint64_t seed) {
-  const Tensor clean = latents_of(parts, batch.pictures);
+  const Tensor clean = latents_of(parts, batch);
   const Tensor noise = training_noise(parts.objective.config, clean.sizes(), mix_seed(seed, 1));
   const Tensor timesteps =
       stratified_timesteps(parts.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
-  const ClipTextOutput heard = parts.text.forward(ids_of(batch.captions, parts.tokenizer));
-  const TextInputs text{heard.last_hidden, pooled_of(heard)};
+  const TextInputs text = texts_of(parts, batch.captions);
   UNetOptions options;
   options.recompute_blocks = parts.checkpoint_blocks;
   const Network network = [&](const Tensor& input, const Tensor& time) {
     return parts.network.forward(input, time, text, options);
   };
-  return diffusion_loss(parts.objective, network, clean, noise, timesteps);
+  return diffusion_loss(parts.objective, network, clean, noise, timesteps, batch.masks);
 }
 
 void write_model(const Parts& parts, const std::string& storage, const ScheduleConfig& schedule,
@@ -135,9 +221,12 @@ Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> tra
                         std::shared_ptr<const Dataset> validation, const fs::path& output,
                         const PictureMaker& pictures) {
   const auto parts = make_parts(recipe, *training, output);
+  keep_what_comes_again(recipe, *training, *parts);
+  check_shapes(*training, *parts);
   const double allowed = recipe.trainer.max_damaged;
-  const auto learned = std::make_shared<BatchReader>(training, allowed);
-  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
+  const auto recall = parts->latents ? parts->latents->recall() : Recall();
+  const auto learned = std::make_shared<BatchReader>(training, allowed, recall);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed, recall);
   Task task;
   task.name = "text_to_image";
   const std::string denoiser = name_of(parts->network);
