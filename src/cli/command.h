@@ -89,12 +89,33 @@ struct TrainCommand {
   static constexpr bool needs_engine = true;
   std::string recipe;
   std::string output;
+  int processes = 1;
+  int nodes = 1;
+  int node_rank = 0;
+  std::string master;
+  int max_restarts = 3;
+  int rank_timeout = 600;
   MachineOptions machine;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("output", self.output,
           "folder of the run, e.g. out/apple; a run found there goes on; default out/RECIPE");
+    visit("processes", self.processes,
+          "processes on this machine that share the training, e.g. one for each GPU; the recipe's "
+          "trainer.accumulation is a multiple of their number");
+    visit("nodes", self.nodes,
+          "machines that share the training; the same command is given on each, with its own "
+          "--node-rank");
+    visit("node_rank", self.node_rank, "which of them this is, from 0; the first one writes");
+    visit("master", self.master,
+          "with several machines: the first one's address and a free port of it, e.g. "
+          "10.0.0.1:29500");
+    visit("max_restarts", self.max_restarts,
+          "how often all processes are started again, from the last snapshot, when one was lost");
+    visit("rank_timeout", self.rank_timeout,
+          "seconds after which a silent process counts as lost; validation and saving have to be "
+          "faster");
   }
 };
 
@@ -248,6 +269,8 @@ struct DataInspectCommand {
   std::string output;
   int threads = 0;
   int near_distance = 4;
+  std::string scorer;
+  double near_cosine = 0.99;
   bool json = false;
 
   template <class Self, class Visit>
@@ -257,6 +280,12 @@ struct DataInspectCommand {
     visit("threads", self.threads, "pictures measured at a time, e.g. 2; 0 uses every core");
     visit("near_distance", self.near_distance,
           "bits of 64 in which hashes of near-duplicates differ, at most; default 4");
+    visit("scorer", self.scorer,
+          "output folder of a scorer's training, e.g. out/scorer: how well captions fit, and "
+          "near-duplicates that it sees");
+    visit("near_cosine", self.near_cosine,
+          "with --scorer: likeness from which pictures are near-duplicates, up to 1; default "
+          "0.99");
   }
 };
 
@@ -271,6 +300,8 @@ struct DataCurateCommand {
   int held_out = 3;
   int threads = 0;
   int near_distance = 4;
+  std::string scorer;
+  double near_cosine = 0.99;
   Thresholds thresholds;
   bool json = false;
 
@@ -286,6 +317,12 @@ struct DataCurateCommand {
     visit("threads", self.threads, "pictures measured at a time, e.g. 2; 0 uses every core");
     visit("near_distance", self.near_distance,
           "bits of 64 in which hashes of near-duplicates differ, at most; default 4");
+    visit("scorer", self.scorer,
+          "output folder of a scorer's training, e.g. out/scorer: how well captions fit, and "
+          "near-duplicates that it sees");
+    visit("near_cosine", self.near_cosine,
+          "with --scorer: likeness from which pictures are near-duplicates, up to 1; default "
+          "0.99");
   }
 };
 
@@ -295,6 +332,7 @@ struct DataCaptionCommand {
   std::string output = "captions.jsonl";
   std::vector<std::string> templates;
   bool replace = false;
+  std::string translate;
   bool json = false;
 
   template <class Self, class Visit>
@@ -303,8 +341,29 @@ struct DataCaptionCommand {
     visit("templates", self.templates,
           "how to compose, e.g. \"[{style} of ]{a name}[, {tags}]\"; may be given again");
     visit("replace", self.replace, "compose even where there is a caption");
+    visit("translate", self.translate,
+          "table of two columns, from and to, e.g. tags.csv; replaces tags, groups, styles, names "
+          "and the parts of captions between commas");
   }
 };
+
+struct DataCacheCommand {
+  static constexpr bool needs_engine = false;
+  bool clear = false;
+  bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("clear", self.clear, "remove all of it; training makes again what it needs");
+  }
+};
+
+/// True when the command needs the engine because of an option.
+template <class C>
+bool asks_for_engine(const C& command) {
+  if constexpr (requires { command.scorer; } && !C::needs_engine) return !command.scorer.empty();
+  return false;
+}
 
 /// Text asked for by --help or --version.
 struct ShowCommand {
@@ -322,7 +381,7 @@ using Command =
     std::variant<ShowCommand, VersionCommand, GenerateCommand, ReplayCommand, ConvertCommand,
                  TrainCommand, EvalCommand, BenchCommand, TuneCommand, InfoCommand, DoctorCommand,
                  InspectCommand, DataListCommand, DataFetchCommand, DataSheetCommand,
-                 DataInspectCommand, DataCurateCommand, DataCaptionCommand>;
+                 DataInspectCommand, DataCurateCommand, DataCaptionCommand, DataCacheCommand>;
 
 /// Reads the arguments after the program's name. Throws Error for what cannot be understood:
 /// unknown options (with the nearest known one), values that are no numbers, missing arguments.

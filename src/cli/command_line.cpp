@@ -32,6 +32,7 @@ struct Draft {
   DataInspectCommand survey;
   DataCurateCommand curate;
   DataCaptionCommand caption;
+  DataCacheCommand cache;
 };
 
 void add_json(CLI::App& app, bool& json) {
@@ -107,7 +108,9 @@ void describe_own_data(CLI::App& app, Draft& draft) {
   add_argument(survey, "PATH", draft.survey.paths, kPathsHelp);
   add_fields(survey, draft.survey);
   add_json(survey, draft.survey.json);
-  survey.footer("Example:\n  sumi data inspect photos/ shards/ -o report.html\n");
+  survey.footer(
+      "Examples:\n  sumi data inspect photos/ shards/ -o report.html\n"
+      "  sumi data inspect photos/ --scorer out/scorer\n");
   auto& curate = add_command(app, "curate",
                              "Choose what to train on; a table says why, and nothing is deleted.");
   add_argument(curate, "PATH", draft.curate.paths, kPathsHelp);
@@ -124,7 +127,8 @@ void describe_own_data(CLI::App& app, Draft& draft) {
   caption.footer(
       "Fields: {name} {a name} {caption} {style} {group} {subgroup} {tags} {author}; what stands\n"
       "in [ … ] falls away when a field in it is empty. Several templates are drawn by file name.\n"
-      "Example:\n  sumi data caption photos/ --template \"a photo of {a name}[, {tags}]\"\n");
+      "Examples:\n  sumi data caption photos/ --template \"a photo of {a name}[, {tags}]\"\n"
+      "  sumi data caption photos/ --translate tags.csv\n");
 }
 
 void describe_data(CLI::App& program, Draft& draft) {
@@ -140,6 +144,10 @@ void describe_data(CLI::App& program, Draft& draft) {
   add_fields(sheet, draft.sheet);
   add_json(sheet, draft.sheet.json);
   describe_own_data(app, draft);
+  auto& cache = add_command(app, "cache", "What training keeps on disk to compute only once.");
+  add_fields(cache, draft.cache);
+  add_json(cache, draft.cache.json);
+  cache.footer("Example:\n  sumi data cache --clear\n");
 }
 
 void describe_training(CLI::App& program, Draft& draft) {
@@ -244,6 +252,7 @@ Command finish(Draft& draft, const CLI::App& app) {
   if (name == "sumi data inspect") return draft.survey;
   if (name == "sumi data curate") return draft.curate;
   if (name == "sumi data caption") return draft.caption;
+  if (name == "sumi data cache") return draft.cache;
   if (name == "sumi train") return draft.train;
   if (name == "sumi eval") return draft.eval;
   if (name == "sumi bench") return draft.bench;

@@ -5,6 +5,7 @@
 #include "core/paths.h"
 #include "core/progress.h"
 #include "data/dataset.h"
+#include "data/disk_cache.h"
 #include "data/sources.h"
 #include "media/contact_sheet.h"
 
@@ -54,6 +55,26 @@ int run(const DataFetchCommand& command) {
     if (!command.json) fmt::print("{} is in {}\n", name, folder.string());
   }
   if (command.json) print_json({{"folders", folders}});
+  return 0;
+}
+
+int run(const DataCacheCommand& command) {
+  const auto cache = cache_directory();
+  const auto uses = cache_uses(cache);
+  const auto freed = command.clear ? clear_caches(cache) : 0;
+  if (command.json) {
+    Json list = Json::array();
+    for (const auto& use : uses)
+      list.push_back({{"name", use.name}, {"files", use.files}, {"bytes", use.bytes}});
+    print_json({{"folder", kept_folder(cache).string()}, {"caches", list}, {"freed_bytes", freed}});
+    return 0;
+  }
+  for (const auto& use : uses)
+    fmt::print("{:<48}{:>9} files{:>12}\n", use.name, use.files, format_bytes(use.bytes));
+  if (command.clear)
+    fmt::print("{} freed\n", format_bytes(freed));
+  else if (uses.empty())
+    fmt::print("nothing is kept in {}\n", kept_folder(cache).string());
   return 0;
 }
 

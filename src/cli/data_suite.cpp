@@ -3,7 +3,9 @@
 
 #include "cli/measurement.h"
 #include "core/files.h"
+#include "core/runtime.h"
 #include "data/loader.h"
+#include "data/near_vectors.h"
 #include "data/random.h"
 #include "data/shard.h"
 #include "data/survey.h"
@@ -50,29 +52,48 @@ int threads_of(const BenchCommand& command) {
              : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-/// Training samples of 256 x 256 from JPEGs of 512 x 384 in a shard, all threads making.
-Json measure_loader(const BenchCommand& command) {
+/// Samples a second of one size, from JPEGs of 512 x 384 in a shard; `shapes`: in buckets.
+double loader_rate(const fs::path& shards, int size_px, bool shapes, const BenchCommand& command) {
   constexpr int kBatch = 16, kBatches = 16;
-  const TemporaryDirectory folder;
-  write_shard(folder.path(), 64, 512, 384);
   DatasetConfig config;
   config.folders.emplace_back();
-  config.folders[0].path = folder.path().string();
-  config.size_px = 256;
+  config.folders[0].path = shards.string();
+  config.size_px = size_px;
   config.split = "scorer";
-  const Dataset dataset(config, folder.path());
+  if (shapes) config.buckets.step_px = size_px / 8;
+  const Dataset dataset(config, shards);
+  LoaderOptions options;
+  options.batch_size = kBatch;
+  options.threads = threads_of(command);
+  options.in_place = shapes;
+  const auto source =
+      shapes ? samples_of(dataset, std::make_shared<const BucketOrder>(dataset.order(kBatch)))
+             : samples_of(dataset);
   std::vector<double> rates;
   for (int i = 0; i < command.repeats; ++i) {
-    LoaderOptions options;
-    options.batch_size = kBatch;
-    options.threads = threads_of(command);
-    Loader loader(samples_of(dataset), options);
+    Loader loader(source, options);
     const double seconds = seconds_of([&] {
       for (int b = 0; b < kBatches; ++b) loader.next();
     });
     rates.push_back(kBatch * kBatches / seconds);
   }
-  return {{"value", median(rates)}, {"threads", threads_of(command)}, {"size_px", 256}};
+  return median(rates);
+}
+
+/// Training samples of 256 x 256 and 128 x 128, all threads making.
+Json measure_loader(const BenchCommand& command) {
+  const TemporaryDirectory folder;
+  write_shard(folder.path(), 64, 512, 384);
+  const auto rate = [&](int size_px, bool shapes) {
+    return loader_rate(folder.path(), size_px, shapes, command);
+  };
+  return {{"value", rate(256, false)},
+          {"threads", threads_of(command)},
+          {"size_px", 256},
+          {"also",
+           {{"rates",
+             {{"loader_samples_per_s_128px", rate(128, false)},
+              {"loader_samples_per_s_256px_buckets", rate(256, true)}}}}}};
 }
 
 /// Pictures of one megapixel that `sumi data inspect` measures a minute and core.
@@ -91,9 +112,45 @@ Json measure_inspect(const BenchCommand& command) {
   return {{"value", median(rates)}, {"threads", options.threads}, {"megapixels", 1.0}};
 }
 
+/// Seconds in which near-duplicates are found among a hundred thousand pictures, a twentieth of
+/// which have one: by 64-bit hashes, and by vectors of 128 numbers as a scorer gives them.
+Json measure_near(const BenchCommand&) {
+  constexpr std::size_t kPictures = 100'000, kWidth = 128, kPlanted = kPictures / 20;
+  Random random(1, 0, 0);
+  std::vector<std::uint64_t> hashes;
+  std::vector<float> vectors(kPictures * kWidth);
+  for (std::size_t i = 0; i < kPictures; ++i) {
+    const bool copy = i >= kPictures - kPlanted;
+    const auto of = copy ? i - kPlanted : i;
+    hashes.push_back(copy ? hashes[of] ^ (1u << (i % 31)) : random.bits());
+    double square = 0;
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      const double start = copy ? vectors[of * kWidth + k] : 0;
+      const double number = start + random.between(-1, 1) * (copy ? 0.01 : 1);
+      vectors[i * kWidth + k] = static_cast<float>(number);
+      square += number * number;
+    }
+    for (std::size_t k = 0; k < kWidth; ++k)
+      vectors[i * kWidth + k] /= static_cast<float>(std::sqrt(square));
+  }
+  const auto before = peak_memory_bytes();
+  std::size_t by_hash = 0, by_vector = 0;
+  const double hash_seconds = seconds_of([&] { by_hash = near_pairs(hashes, 4).size(); });
+  const double vector_seconds =
+      seconds_of([&] { by_vector = near_vectors(vectors, kWidth, 0.99).size(); });
+  return {{"value", vector_seconds},
+          {"pictures", kPictures},
+          {"planted", kPlanted},
+          {"pairs_by_hash", by_hash},
+          {"pairs_by_vector", by_vector},
+          {"more_peak_memory_bytes", peak_memory_bytes() - before},
+          {"also", {{"seconds", {{"near_hashes_100k", hash_seconds}}}}}};
+}
+
 constexpr Measurement kData[] = {
     {"rates", "loader_samples_per_s", measure_loader},
     {"rates", "inspect_per_minute_and_core", measure_inspect},
+    {"seconds", "near_vectors_100k", measure_near},
 };
 
 }  // namespace

@@ -15,6 +15,10 @@ int run(const EvalCommand& command);
 int run(const BenchCommand& command);
 int run(const TuneCommand& command);
 
+/// The commands over people's own data where they ask for a scorer.
+int run_with_scorer(const DataInspectCommand& command);
+int run_with_scorer(const DataCurateCommand& command);
+
 /// Versions of the libraries that compute: libtorch, onednn, openblas; whether there is CUDA.
 Json library_versions();
 

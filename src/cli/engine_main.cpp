@@ -6,6 +6,7 @@
 
 #include "cli/engine_commands.h"
 #include "cli/engine_process.h"
+#include "cli/launcher.h"
 #include "cli/outcome.h"
 #include "cli/plain_commands.h"
 #include "cli/version.h"
@@ -37,6 +38,10 @@ int main(int argc, char** argv) {
     return std::visit(
         [&]<class C>(const C& command) -> int {
           if constexpr (C::needs_engine) check(command);
+          if constexpr (std::is_same_v<C, TrainCommand>)
+            if (starts_several(command)) return launch(command, "/proc/self/exe", arguments);
+          if constexpr (requires { run_with_scorer(command); })
+            if (asks_for_engine(command)) return run_with_scorer(command);
           // The plain command would ask this program.
           if constexpr (std::is_same_v<C, VersionCommand>)
             return print_versions(command.json);

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "cli/engine_process.h"
+#include "cli/launcher.h"
 #include "cli/outcome.h"
 #include "cli/plain_commands.h"
 
@@ -17,8 +18,11 @@ int main(int argc, char** argv) {
         [&]<class C>(const C& command) -> int {
           if constexpr (C::needs_engine) {
             check(command);
+            if constexpr (std::is_same_v<C, TrainCommand>)
+              if (starts_several(command)) return launch(command, engine_program(), arguments);
             become_engine(arguments);
           } else {
+            if (asks_for_engine(command)) become_engine(arguments);
             return run(command);
           }
         },

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/output_path.h"
+#include "cli/own_data.h"
 #include "cli/plain_commands.h"
 #include "core/files.h"
 #include "data/curate.h"
@@ -18,7 +19,12 @@ std::vector<fs::path> as_paths(const std::vector<std::string>& names) {
   return {names.begin(), names.end()};
 }
 
-SurveyOptions survey_options(int threads, int near_distance) {
+template <class DataCommand>
+SurveyOptions survey_options(const DataCommand& command) {
+  const auto [threads, near_distance] = std::pair(command.threads, command.near_distance);
+  if (!(command.near_cosine > 0 && command.near_cosine <= 1))
+    throw Error(fmt::format("--near-cosine is {}", command.near_cosine),
+                "give a number above 0, up to 1");
   if (threads < 0 || threads > kMostThreads)
     throw Error(fmt::format("--threads is {}", threads),
                 fmt::format("give a number from 0 to {}; 0 uses every core", kMostThreads));
@@ -86,6 +92,7 @@ void print_findings(const Json& summary) {
   line("records not readable", summary["unreadable_records"]["count"]);
   line("exact copies", summary["exact_duplicates"]);
   line("near-duplicates", summary["near_duplicates"]);
+  line("pairs alike to the scorer", summary["pairs_near_by_scorer"]);
   line("ask to be left out", summary["opted_out"]);
   for (const auto& [reason, count] : summary["beyond_thresholds"].items())
     if (reason != "broken" && reason != "no_caption") line(reason.c_str(), count);
@@ -117,8 +124,12 @@ void check_folder(const std::string& folder) {
 
 }  // namespace
 
-int run(const DataInspectCommand& command) {
-  const auto options = survey_options(command.threads, command.near_distance);
+int run(const DataInspectCommand& command) { return run(command, {}); }
+int run(const DataCurateCommand& command) { return run(command, {}); }
+
+int run(const DataInspectCommand& command, const std::function<void(Survey&)>& also) {
+  auto options = survey_options(command);
+  options.also = also;
   const std::string page = command.output.empty() && !command.json ? "report.html" : command.output;
   if (!page.empty()) check_writable(page);
   const auto survey = take_survey(collect(as_paths(command.paths)), options,
@@ -139,10 +150,11 @@ int run(const DataInspectCommand& command) {
   return 0;
 }
 
-int run(const DataCurateCommand& command) {
+int run(const DataCurateCommand& command, const std::function<void(Survey&)>& also) {
   const auto curate = options_of(command);
   const auto shard_bytes = parse_bytes(command.shards);
-  const auto options = survey_options(command.threads, command.near_distance);
+  auto options = survey_options(command);
+  options.also = also;
   check_folder(command.output);
   const auto survey = take_survey(collect(as_paths(command.paths)), options,
                                   command.json ? ProgressSink() : terminal_progress("picture"));
@@ -163,7 +175,10 @@ int run(const DataCurateCommand& command) {
 
 int run(const DataCaptionCommand& command) {
   check_writable(command.output);
+  const auto words =
+      command.translate.empty() ? Translations() : read_translations(command.translate);
   auto data = collect(as_paths(command.paths));
+  translate(data, words);
   const auto changes = write_captions(data, command.templates, command.replace);
   for (const auto& change : changes) data.pictures[change.picture].row.caption = change.after;
   std::vector<Row> rows;

@@ -18,6 +18,7 @@ int run(const DataSheetCommand& command);
 int run(const DataInspectCommand& command);
 int run(const DataCurateCommand& command);
 int run(const DataCaptionCommand& command);
+int run(const DataCacheCommand& command);
 
 /// Prints one JSON object on stdout; bytes that are not UTF-8 are replaced.
 void print_json(const Json& object);

@@ -2,9 +2,13 @@
 
 #include "core/files.h"
 #include "core/tensor.h"
+#include "data/provenance.h"
 #include "training/autoencoder_task.h"
+#include "training/distillation_task.h"
+#include "training/editing_task.h"
 #include "training/export.h"
 #include "training/identification.h"
+#include "training/model_card.h"
 #include "training/samples.h"
 #include "training/scorer.h"
 #include "training/text_to_image_task.h"
@@ -28,6 +32,26 @@ void write_identification(const Dataset& held_back, double max_damaged, const fs
   write_file(output / "identification.json", to_json(result).dump(2) + "\n");
 }
 
+Task make_task(const Recipe& recipe, const std::shared_ptr<const Dataset>& training,
+               const std::shared_ptr<const Dataset>& validation, const fs::path& output,
+               const PictureMaker& pictures) {
+  if (recipe.task == "autoencoder") return autoencoder_task(recipe, training, validation, output);
+  if (recipe.task == "image_text_scorer") return scorer_task(recipe, training, validation, output);
+  if (recipe.task == "instruction_editing")
+    return editing_task(recipe, training, validation, output);
+  if (recipe.task == "distillation") return distillation_task(recipe, training, validation, output);
+  return text_to_image_task(recipe, training, validation, output, pictures);
+}
+
+/// The first process of each machine before its others: what it fetches and caches they find.
+void in_turn(Processes& processes, const std::function<void()>& work) {
+  const bool leads = processes.place().local_rank == 0;
+  for (const bool turn : {true, false})
+    processes.together([&] {
+      if (leads == turn) work();
+    });
+}
+
 }  // namespace
 
 TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtime& runtime,
@@ -37,17 +61,27 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
   if (placed.threads == 0) placed.threads = recipe.threads;
   start_torch(placed);
   make_folder(output);
-  write_file(output / "recipe.json", to_json(recipe).dump(2) + "\n");
+  const auto processes = callbacks.processes ? callbacks.processes : std::make_shared<Processes>();
+  processes->at_first([&] { check_shared(recipe.trainer, processes->count()); });
+  processes->at_first([&] { write_file(output / "recipe.json", to_json(recipe).dump(2) + "\n"); });
   const bool scorer = recipe.task == "image_text_scorer";
-  const auto training = open_world(recipe.world, scorer ? "scorer" : "train", callbacks.progress);
-  const auto validation = open_world(recipe.world, "validation", callbacks.progress);
-  Task task = recipe.task == "autoencoder" ? autoencoder_task(recipe, training, validation, output)
-              : scorer
-                  ? scorer_task(recipe, training, validation, output)
-                  : text_to_image_task(recipe, training, validation, output, callbacks.pictures);
-  const auto summary =
-      run_training(task, recipe.trainer, output, placed, callbacks.progress, callbacks.foretold);
-  if (scorer) write_identification(*validation, recipe.trainer.max_damaged, output);
+  Task task;
+  std::shared_ptr<const Dataset> training, validation;
+  in_turn(*processes, [&] {
+    training = open_world(recipe.world, scorer ? "scorer" : "train", callbacks.progress);
+    validation = open_world(recipe.world, "validation", callbacks.progress);
+    task = make_task(recipe, training, validation, output, callbacks.pictures);
+    task.write_result = [=, write = task.write_result,
+                         data = provenance_of(*training)](const fs::path& to) {
+      write(to);
+      describe_model(to / "model", recipe, data);
+    };
+  });
+  const auto summary = run_training(task, recipe.trainer, output, placed, callbacks.progress,
+                                    callbacks.foretold, processes);
+  processes->at_first([&] {
+    if (scorer) write_identification(*validation, recipe.trainer.max_damaged, output);
+  });
   return summary;
 }
 
