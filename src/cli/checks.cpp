@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 #include "cli/command.h"
@@ -42,6 +43,23 @@ void check_word(const char* option, const std::string& value, const char* const 
   if (std::find(std::begin(words), std::end(words), value) != std::end(words)) return;
   throw Error(fmt::format("{} is \"{}\"", option, value),
               fmt::format("choose one of: {}", fmt::join(words, ", ")));
+}
+
+void check_range(const char* option, int value, int least, int most) {
+  if (value >= least && value <= most) return;
+  throw Error(fmt::format("{} is {}", option, value),
+              fmt::format("give a number from {} to {}", least, most));
+}
+
+/// HOST:PORT.
+void check_address(const std::string& address) {
+  const auto colon = address.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0)
+    std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  if (port < 1 || port > 65535 || address.substr(colon + 1) != std::to_string(port))
+    throw Error(fmt::format("--master is \"{}\"", address),
+                "give the first machine's address and a free port of it, e.g. 10.0.0.1:29500");
 }
 
 }  // namespace
@@ -92,6 +110,12 @@ void check(const ConvertCommand& command) {
 void check(const TrainCommand& command) {
   check_machine(command.machine);
   check_file("train", command.recipe);
+  check_range("--processes", command.processes, 1, 1024);
+  check_range("--nodes", command.nodes, 1, 1024);
+  check_range("--node-rank", command.node_rank, 0, command.nodes - 1);
+  check_range("--max-restarts", command.max_restarts, 0, 1'000'000);
+  check_range("--rank-timeout", command.rank_timeout, 1, 86400);
+  if (command.nodes > 1 || !command.master.empty()) check_address(command.master);
 }
 
 void check(const EvalCommand& command) {

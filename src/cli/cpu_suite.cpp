@@ -171,9 +171,9 @@ Json decode_fp32(const BenchCommand& command) {
   return compare_decode(command, Precision::fp32, "vae_decode");
 }
 
-/// `--precision auto` is about the U-Net: the autoencoder stays in float32 (use_precision).
+/// What the autoencoder of a large model takes with `--precision auto` (use_precision).
 Json decode_auto(const BenchCommand& command) {
-  return compare_decode(command, Precision::fp32, "vae_decode_auto");
+  return compare_decode(command, Precision::int16, "vae_decode_auto");
 }
 
 Json int8_peak(const BenchCommand& command) { return drawing_peak(command, "auto"); }

@@ -77,6 +77,13 @@ constexpr OptionRow kRows[] = {
     {"templates", "--template", "TEXT", "Options"},
     {"replace", "", "", "Options"},
 
+    {"processes", "--processes-per-node", "N", "Several processes"},
+    {"nodes", "", "N", "Several processes"},
+    {"node_rank", "", "N", "Several processes"},
+    {"master", "", "HOST:PORT", "Several processes"},
+    {"max_restarts", "", "N", "Several processes"},
+    {"rank_timeout", "", "SECONDS", "Several processes"},
+
     {"min_side", "", "N", "Thresholds"},
     {"max_aspect", "", "X", "Thresholds"},
     {"min_sharpness", "", "X", "Thresholds"},

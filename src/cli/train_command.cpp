@@ -1,9 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "cli/engine_commands.h"
 #include "cli/interrupt.h"
+#include "cli/outcome.h"
 #include "cli/plain_commands.h"
 #include "pipelines/generate.h"
 #include "training/train.h"
@@ -74,43 +78,80 @@ void print_summary(const TrainingSummary& summary, const std::string& output) {
   tell(summary.validation_damage, "validation");
 }
 
+/// Processes of one machine share its cores, and have a GPU each.
+Runtime runtime_of(const TrainCommand& command, const Recipe& recipe, const ProcessPlace& place,
+                   const CancelToken& cancel) {
+  Runtime runtime{command.machine.device,
+                  command.machine.threads > 0 ? command.machine.threads : recipe.threads, cancel};
+  if (place.count == 1) return runtime;
+  if (runtime.threads == 0) runtime.threads = std::max(1, available_cores() / place.local_count);
+  if (runtime.device == "cuda") runtime.device = fmt::format("cuda:{}", place.local_rank);
+  return runtime;
+}
+
 /// Trains one recipe; what it came to as JSON.
 Json run_stage(const TrainCommand& command, const std::filesystem::path& file,
-               const std::string& output, const CancelToken& cancel) {
+               const std::string& output, const CancelToken& cancel,
+               const std::shared_ptr<Processes>& processes) {
   const auto recipe = read_recipe(file);
-  const Runtime runtime{command.machine.device,
-                        command.machine.threads > 0 ? command.machine.threads : recipe.threads,
-                        cancel};
+  const Runtime runtime = runtime_of(command, recipe, processes->place(), cancel);
+  const bool says = processes->first() && !command.machine.json;
   TrainingForecast forecast;
   TrainCallbacks callbacks;
-  if (!command.machine.json) callbacks.progress = terminal_progress("sample");
+  if (says) callbacks.progress = terminal_progress("sample");
   callbacks.pictures = picture_maker(runtime);
   callbacks.foretold = [&](const TrainingForecast& told) {
     forecast = told;
-    if (!command.machine.json) print_forecast(told);
+    if (says) print_forecast(told);
   };
+  callbacks.processes = processes;
   const auto summary = train(recipe, output, runtime, callbacks);
-  if (!command.machine.json) print_summary(summary, output);
+  if (says) print_summary(summary, output);
   return as_json(summary, forecast, output);
+}
+
+int run_stages(const TrainCommand& command) {
+  const std::filesystem::path file = command.recipe;
+  const std::filesystem::path output =
+      command.output.empty() ? "out/" + file.stem().string() : command.output;
+  CancelToken cancel;
+  const InterruptGuard guard(cancel);
+  const auto processes = std::make_shared<Processes>(place_from_environment());
+  std::vector<std::filesystem::path> stages;
+  processes->together([&] {
+    stages = stages_of(file);
+    for (const auto& stage : stages) read_recipe(stage);  // all errors before the first hour
+  });
+  Json results = Json::array();
+  for (const auto& stage : stages)
+    results.push_back(run_stage(command, stage,
+                                (stages.size() == 1 ? output : output / stage.stem()).string(),
+                                cancel, processes));
+  if (command.machine.json && processes->first())
+    print_json(stages.size() == 1 ? results.front() : Json{{"stages", results}});
+  return 0;
+}
+
+/// Ends at once: what is still under way to a lost process would keep this one waiting.
+[[noreturn]] void end_after_loss(const LostProcess& error) {
+  fmt::print(stderr, "sumi: {}\n  try: {}\n", error.what(), error.hint());
+  std::fflush(nullptr);
+  std::_Exit(kExitLost);
 }
 
 }  // namespace
 
 int run(const TrainCommand& command) {
-  const std::filesystem::path file = command.recipe;
-  const std::filesystem::path output =
-      command.output.empty() ? "out/" + file.stem().string() : command.output;
-  const auto stages = stages_of(file);
-  for (const auto& stage : stages) read_recipe(stage);  // all errors before the first hour
-  CancelToken cancel;
-  const InterruptGuard guard(cancel);
-  Json results = Json::array();
-  for (const auto& stage : stages)
-    results.push_back(run_stage(
-        command, stage, (stages.size() == 1 ? output : output / stage.stem()).string(), cancel));
-  if (command.machine.json)
-    print_json(stages.size() == 1 ? results.front() : Json{{"stages", results}});
-  return 0;
+  try {
+    return run_stages(command);
+  } catch (const LostProcess& error) {
+    end_after_loss(error);
+  } catch (const SharedError&) {
+    return kExitError;  // the first process tells it
+  } catch (const Cancelled&) {
+    if (place_from_environment().rank > 0) return kExitCancelled;
+    throw;
+  }
 }
 
 }  // namespace sumi

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "data/mask.h"
 #include "data/csv.h"
 #include "data/opt_out.h"
 #include "data/rasterise.h"
@@ -235,11 +236,16 @@ class Collector {
 
   void take_files(const std::vector<fs::path>& files) {
     std::set<std::string> stems;
-    for (const auto& file : files) {
-      if (!is_picture_ending(ending_of(file))) continue;
-      stems.insert(fs::path(file).replace_extension().string());
-      result_.pictures.push_back(file_picture(file));
-    }
+    for (const auto& file : files)
+      if (is_picture_ending(ending_of(file)))
+        stems.insert(fs::path(file).replace_extension().string());
+    const auto masks = [&](const fs::path& file) {  // NAME.mask.png, where there is a NAME.*
+      return is_mask_name(file) &&
+             stems.contains(fs::path(file).replace_extension().replace_extension().string());
+    };
+    for (const auto& file : files)
+      if (is_picture_ending(ending_of(file)) && !masks(file))
+        result_.pictures.push_back(file_picture(file));
     for (const auto& file : files) {
       const auto ending = ending_of(file);
       const bool words = ending == "txt" || ending == "caption";

@@ -4,21 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 
 #include "data/words.h"
 
 namespace sumi {
 namespace {
-
-constexpr GroundColour kGrounds[] = {
-    {"red", {214, 48, 49}, 1},      {"orange", {243, 146, 55}, 1},
-    {"yellow", {250, 211, 72}, 1},  {"green", {72, 168, 86}, 1},
-    {"teal", {32, 150, 150}, 1},    {"light blue", {140, 203, 242}, 1},
-    {"blue", {46, 98, 210}, 1},     {"purple", {132, 76, 182}, 1},
-    {"pink", {246, 156, 190}, 1},   {"brown", {134, 90, 58}, 1},
-    {"gray", {142, 146, 152}, 1},   {"black", {24, 24, 28}, 1},
-    {"white", {248, 248, 246}, 0.3}};
 
 /// Where one thing can stand: a direction from the middle and the words for it.
 struct Place {
@@ -39,56 +31,10 @@ constexpr Place kRelations[] = {{1, 0, "to the left of"}, {-1, 0, "to the right 
                                 {0, 1, "above"},          {0, -1, "below"},
                                 {1, 0, "next to"},        {-1, 0, "next to"}};
 
-double distance(const std::array<std::uint8_t, 3>& a, const std::array<std::uint8_t, 3>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < 3; ++i) sum += std::pow(static_cast<double>(a[i]) - b[i], 2);
-  return std::sqrt(sum);
-}
-
-const GroundColour& any_ground(Random& random) {
-  double total = 0;
-  for (const auto& ground : kGrounds) total += ground.weight;
-  double at = random.between(0, total);
-  for (const auto& ground : kGrounds)
-    if ((at -= ground.weight) < 0) return ground;
-  return kGrounds[0];
-}
-
-/// A ground on which every thing stands out, if a few tries find one.
-const GroundColour& ground_for(Random& random, std::span<const Placed> things) {
-  constexpr double kClear = 90;
-  const GroundColour* best = nullptr;
-  double best_distance = -1;
-  for (int attempt = 0; attempt < 4; ++attempt) {
-    const auto& ground = any_ground(random);
-    double nearest = 1e9;
-    for (const auto& thing : things)
-      nearest = std::min(nearest, distance(ground.rgb, thing.sprite->mean_colour));
-    if (nearest >= kClear) return ground;
-    if (nearest > best_distance) best = &ground, best_distance = nearest;
-  }
-  return *best;
-}
-
-std::array<std::uint8_t, 3> with_jitter(Random& random, std::array<std::uint8_t, 3> colour) {
-  const double brightness = random.between(-10, 10);
-  for (auto& channel : colour)
-    channel = static_cast<std::uint8_t>(
-        std::clamp(channel + brightness + random.between(-4, 4), 0.0, 255.0));
-  return colour;
-}
-
 const char* any_size_word(Random& random, bool small) {
   static constexpr const char* kSmall[] = {"small", "small", "tiny", "little"};
   static constexpr const char* kLarge[] = {"large", "large", "big", "huge"};
   return small ? random.pick(kSmall) : random.pick(kLarge);
-}
-
-/// "on a blue background" in one of the ways people say it.
-std::string ground_words(Random& random, const char* colour) {
-  static constexpr const char* kNouns[] = {"background", "background", "background", "background",
-                                           "ground"};
-  return fmt::format("on {} {} {}", article_for(colour), colour, random.pick(kNouns));
 }
 
 std::string some_tags(Random& random, const Row& row) {
@@ -105,16 +51,6 @@ std::string described(std::string_view size, const std::string& name) {
   if (size.empty()) return with_article(name);
   const auto words = fmt::format("{} {}", size, name);
   return takes_no_article(name) ? words : article_for(words) + " " + words;
-}
-
-/// Style, thing and what is said about them, joined as people write it.
-std::string join_caption(Random& random, const std::string& style, const std::string& thing,
-                         const std::string& where, const SceneOptions& options) {
-  const auto body = where.empty() ? thing : thing + " " + where;
-  if (style.empty() || random.chance(options.style_unsaid)) return body;
-  if (random.chance(options.style_last)) return fmt::format("{}, {}", body, style);
-  const bool with_a = random.chance(0.25);
-  return fmt::format("{}{} of {}", with_a ? article_for(style) + " " : "", style, body);
 }
 
 std::string joined(const std::string& first, const std::string& second) {
@@ -152,7 +88,8 @@ std::vector<Coverage> coverages(int target, double offset, double scale, int len
 }
 
 /// Blends a sprite over RGB floats (0 to 255).
-void blend(std::vector<float>& canvas, int size_px, const Placed& placed) {
+void blend(std::vector<float>& canvas, int size_px, const Placed& placed,
+           std::span<const std::uint8_t> pixels) {
   const auto& sprite = *placed.sprite;
   const double scale = std::max(sprite.width, sprite.height) / (placed.size * size_px);
   const auto [half_width, half_height] = half_extent(placed);
@@ -169,7 +106,7 @@ void blend(std::vector<float>& canvas, int size_px, const Placed& placed) {
     std::fill(line.begin(), line.end(), 0.0f);
     for (std::size_t j = 0; j < rows[y].weights.size(); ++j) {
       const auto* source =
-          sprite.pixels.data() + (static_cast<std::size_t>(rows[y].first) + j) * width * 4;
+          pixels.data() + (static_cast<std::size_t>(rows[y].first) + j) * width * 4;
       const float weight = rows[y].weights[j];
       for (std::size_t k = 0; k < width * 4; ++k) line[k] += weight * static_cast<float>(source[k]);
     }
@@ -188,9 +125,43 @@ void blend(std::vector<float>& canvas, int size_px, const Placed& placed) {
   }
 }
 
+/// A ground against which the scene's things stand out.
+const GroundColour& ground_for(Random& random, const Scene& scene) {
+  std::vector<Rgb> colours;
+  for (const auto& placed : scene.things) colours.push_back(placed.sprite->mean_colour);
+  return ground_against(random, colours);
+}
+
+/// Makes the plain ground a pattern of two colours now and then; returns the words for either.
+std::string dressed_ground(Random& random, Scene& scene, const GroundColour& ground,
+                           const SceneOptions& options) {
+  if (options.patterned > 0 && random.chance(options.patterned)) {
+    const auto& second = ground_for(random, scene);
+    if (&second != &ground) {
+      scene.pattern =
+          drawn_pattern(random, any_pattern(random), scene.ground, with_jitter(random, second.rgb));
+      return ground_words(random, pattern_words(*scene.pattern, ground.name, second.name));
+    }
+  }
+  return ground_words(random, ground.name);
+}
+
 }  // namespace
 
-std::span<const GroundColour> ground_colours() { return kGrounds; }
+std::string put_on_ground(Random& random, Scene& scene, const SceneOptions& options) {
+  const auto& ground = ground_for(random, scene);
+  scene.ground = with_jitter(random, ground.rgb);
+  return dressed_ground(random, scene, ground, options);
+}
+
+std::string styled_caption(Random& random, const std::string& style, const std::string& thing,
+                           const std::string& where, const SceneOptions& options) {
+  const auto body = where.empty() ? thing : thing + " " + where;
+  if (style.empty() || random.chance(options.style_unsaid)) return body;
+  if (random.chance(options.style_last)) return fmt::format("{}, {}", body, style);
+  const bool with_a = random.chance(0.25);
+  return fmt::format("{}{} of {}", with_a ? article_for(style) + " " : "", style, body);
+}
 
 Scene single_scene(Random& random, const Thing& thing, const SceneOptions& options) {
   constexpr double kMargin = 0.03;
@@ -222,14 +193,14 @@ Scene single_scene(Random& random, const Thing& thing, const SceneOptions& optio
   if (placed.flipped) placed.centre_x = 1 - placed.centre_x;
   scene.things.push_back(placed);
 
-  const auto& ground = ground_for(random, scene.things);
+  const auto& ground = ground_for(random, scene);
   scene.ground = with_jitter(random, ground.rgb);
   auto name = described(small || large ? any_size_word(random, small) : "", thing.row->name);
   if (!random.chance(options.ground_unsaid)) {
-    const auto on = ground_words(random, ground.name);
+    const auto on = dressed_ground(random, scene, ground, options);
     where = random.chance(0.5) ? joined(where, on) : joined(on, where);
   }
-  scene.caption = join_caption(random, thing.row->style, name, where, options);
+  scene.caption = styled_caption(random, thing.row->style, name, where, options);
   if (random.chance(options.tags)) scene.caption += some_tags(random, *thing.row);
   return scene;
 }
@@ -246,9 +217,10 @@ Scene pair_scene(Random& random, const Thing& first, const Thing& second,
     placed.centre_y = 0.5 + side * relation.y * 0.245 + random.between(-0.01, 0.01);
     scene.things.push_back(placed);
   }
-  const auto& ground = ground_for(random, scene.things);
+  const auto& ground = ground_for(random, scene);
   scene.ground = with_jitter(random, ground.rgb);
-  const auto where = random.chance(options.ground_unsaid) ? "" : ground_words(random, ground.name);
+  const auto where =
+      random.chance(options.ground_unsaid) ? "" : dressed_ground(random, scene, ground, options);
   const auto& style = first.row->style;
   const auto one = with_article(first.row->name);
   auto other = with_article(second.row->name);
@@ -258,7 +230,7 @@ Scene pair_scene(Random& random, const Thing& first, const Thing& second,
   const auto both = fmt::format("{} {} {}", one, relation.words, other);
   // Two styles are always said: the caption would otherwise not tell which thing has which.
   if (same || style.empty()) {
-    scene.caption = join_caption(random, same ? style : "", both, where, options);
+    scene.caption = styled_caption(random, same ? style : "", both, where, options);
   } else {
     scene.caption = joined(fmt::format("{} {} of {}", article_for(style), style, both), where);
   }
@@ -268,8 +240,22 @@ Scene pair_scene(Random& random, const Thing& first, const Thing& second,
 Image paint(const Scene& scene, int size_px) {
   const auto pixels = static_cast<std::size_t>(size_px) * static_cast<std::size_t>(size_px);
   std::vector<float> canvas(pixels * 3);
-  for (std::size_t i = 0; i < canvas.size(); ++i) canvas[i] = scene.ground[i % 3];
-  for (const auto& placed : scene.things) blend(canvas, size_px, placed);
+  if (scene.pattern) {
+    paint_pattern(*scene.pattern, canvas, size_px);
+  } else if (scene.field) {
+    paint_field(*scene.field, canvas, size_px);
+  } else {
+    for (std::size_t i = 0; i < canvas.size(); ++i) canvas[i] = scene.ground[i % 3];
+  }
+  paint_marks(scene.marks, canvas, size_px);
+  // A thing may stand in many places: unpacked once.
+  std::map<const Sprite*, std::pair<std::vector<std::uint8_t>, std::span<const std::uint8_t>>> seen;
+  for (const auto& placed : scene.things) {
+    const auto [entry, fresh] = seen.try_emplace(placed.sprite);
+    auto& [storage, sprite_pixels] = entry->second;
+    if (fresh) sprite_pixels = unpacked_pixels(*placed.sprite, storage);
+    blend(canvas, size_px, placed, sprite_pixels);
+  }
   Image image{size_px, size_px, 3, std::vector<std::uint8_t>(pixels * 3)};
   for (std::size_t i = 0; i < canvas.size(); ++i)
     image.pixels[i] = static_cast<std::uint8_t>(std::clamp(canvas[i] + 0.5f, 0.0f, 255.0f));

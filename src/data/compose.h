@@ -1,24 +1,21 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/config.h"
+#include "data/colour_field.h"
+#include "data/grounds.h"
+#include "data/marks.h"
+#include "data/pattern.h"
 #include "data/random.h"
 #include "data/sprites.h"
 #include "media/image.h"
 
 namespace sumi {
-
-/// A ground colour people name.
-struct GroundColour {
-  const char* name;
-  std::array<std::uint8_t, 3> rgb;
-  double weight;  ///< how often it is drawn; white seldom
-};
-std::span<const GroundColour> ground_colours();
 
 /// How often scenes have which trait; each is a share from 0 to 1.
 struct SceneOptions {
@@ -31,6 +28,12 @@ struct SceneOptions {
   double style_last = 0.1;      ///< "a red apple on a blue background, 3d render"
   double tags = 0.08;           ///< up to three related words are added
   double flips = 0;             ///< mirrored left to right
+  double patterned = 0;         ///< grounds of two colours instead of one
+  double counts = 0;            ///< two to six of the same thing
+  double textiles = 0;          ///< a thing repeated all over
+  double posters = 0;           ///< a thing with banner and badge
+  double abstract_art = 0;      ///< colours and shapes without a thing
+  double teaching = 0;          ///< shapes and charts without a thing
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -43,6 +46,12 @@ struct SceneOptions {
     visit("style_last", self.style_last, "share of captions with the style at the end");
     visit("tags", self.tags, "share of captions with related words");
     visit("flips", self.flips, "share of things mirrored left to right");
+    visit("patterned", self.patterned, "share of grounds with a pattern or gradient");
+    visit("counts", self.counts, "share of pictures with two to six of the same thing");
+    visit("textiles", self.textiles, "share of textile patterns, a thing repeated all over");
+    visit("posters", self.posters, "share of marketing posters, a thing with banner and badge");
+    visit("abstract_art", self.abstract_art, "share of abstract art");
+    visit("teaching", self.teaching, "share of teaching pictures: shapes and charts");
   }
 };
 
@@ -63,6 +72,9 @@ struct Scene {
   std::array<std::uint8_t, 3> ground{};
   std::vector<Placed> things;
   std::string caption;
+  std::optional<Pattern> pattern = {};    ///< in place of the plain ground
+  std::optional<ColourField> field = {};  ///< likewise
+  std::vector<Mark> marks = {};           ///< over the ground, under the things
 };
 
 /// One thing in its style on a named ground, at a stated size and place.
@@ -71,6 +83,14 @@ Scene single_scene(Random& random, const Thing& thing, const SceneOptions& optio
 /// Two things, side by side or one above the other.
 Scene pair_scene(Random& random, const Thing& first, const Thing& second,
                  const SceneOptions& options);
+
+/// Puts the scene's things on a plain ground against which they stand out or, now and then, on one
+/// of two colours; returns the words for it.
+std::string put_on_ground(Random& random, Scene& scene, const SceneOptions& options);
+
+/// Style, thing and what is said about them, joined as people write it.
+std::string styled_caption(Random& random, const std::string& style, const std::string& thing,
+                           const std::string& where, const SceneOptions& options);
 
 /// Paints a scene as an RGB square: area-averaged sprites blended over the ground.
 Image paint(const Scene& scene, int size_px);

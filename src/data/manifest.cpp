@@ -10,8 +10,10 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/collection.h"
+#include "data/icon_names.h"
 #include "data/iconify.h"
 #include "data/opt_out.h"
+#include "data/portraits.h"
 #include "data/words.h"
 #include "media/metadata.h"
 
@@ -20,7 +22,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Part of the file name, so that changed rules make the manifest again.
-constexpr int kManifestVersion = 4;
+constexpr int kManifestVersion = 6;
 
 /// One emoji: its names and where it belongs.
 struct Emoji {
@@ -170,6 +172,51 @@ std::vector<Row> iconify_rows(const Source& source, const fs::path& folder, cons
   return rows;
 }
 
+/// Chapters by icon, from an Iconify set's metadata; a set without it has none.
+std::map<std::string, std::string> read_chapters(const fs::path& file) {
+  std::map<std::string, std::string> result;
+  if (!fs::exists(file)) return result;
+  const auto metadata = read_json(file);
+  const auto chapters = metadata.find("categories");
+  if (chapters == metadata.end() || !chapters->is_object()) return result;
+  for (const auto& [chapter, items] : chapters->items())
+    for (const auto& item : items)
+      if (item.is_string()) result.emplace(item.get<std::string>(), chapter);
+  return result;
+}
+
+/// Icons that carry no code point: named by their identifiers, with an emoji's tags and group where
+/// one has the same name. Repeats that differ by a counter share their emoji's weight.
+std::vector<Row> titled_rows(const Source& source, const fs::path& folder, const fs::path& cache) {
+  constexpr double kSign = 0.25;
+  const fs::path file = fs::path("package") / "icons.json";
+  const IconSet icons(read_json(folder / file), (folder / file).string());
+  const auto chapters = read_chapters(folder / "package" / "metadata.json");
+  std::map<std::string, Emoji> by_slug;
+  for (auto& [code, emoji] : read_emoji(cache)) by_slug.emplace(slug(emoji.label, false), emoji);
+  std::vector<Row> rows;
+  for (const auto& item : icons.names()) {
+    const auto found = chapters.find(item);
+    const auto chapter = found == chapters.end() ? "" : found->second;
+    const auto title = icon_name(item);
+    if (title.empty() || is_brand_chapter(chapter)) continue;
+    const auto emoji = by_slug.find(slug(title, false));
+    Row row =
+        emoji == by_slug.end() ? row_for(source, item) : emoji_row(source, item, emoji->second);
+    if (emoji == by_slug.end()) {
+      row.name = plain_name(chapter == "Flags" ? "flag of " + title : title);
+      row.group = chapter;
+      row.weight = chapter == "Flags"         ? weight_of_group("flags")
+                   : is_sign_chapter(chapter) ? kSign
+                                              : 1;
+    }
+    row.file = file.string();
+    row.item = item;
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 /// The text of the first `<tag>…</tag>` from `from` on; `from` moves behind it.
 std::string element_text(std::string_view svg, std::string_view tag, std::size_t& from) {
   const auto open = svg.find(fmt::format("<{}>", tag), from);
@@ -213,7 +260,9 @@ constexpr int kSharedTitle = 6;
 std::vector<Row> clip_art_rows(const Source& source, const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.path().extension() == ".svg" && entry.file_size() < (1u << 20))
+    // Gradients for drawing programs: definitions, nothing to see.
+    if (entry.path().extension() == ".svg" && entry.file_size() < (1u << 20) &&
+        entry.path().parent_path().filename() != "gradients")
       files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   std::vector<Row> rows;
@@ -236,8 +285,12 @@ std::vector<Row> build_rows(const Source& source, const fs::path& folder, const 
       return code_point_rows(source, folder, cache);
     case PictureForm::iconify:
       return iconify_rows(source, folder, cache);
+    case PictureForm::titled:
+      return titled_rows(source, folder, cache);
     case PictureForm::svg_tree:
       return clip_art_rows(source, folder);
+    case PictureForm::portraits:
+      return portrait_rows(source, folder);
     case PictureForm::names:
       break;
   }

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/archive.h"
+#include "data/portraits.h"
 #include "data/process.h"
 
 namespace sumi {
@@ -34,6 +35,26 @@ constexpr Source kSources[] = {
     {"openclipart", PackageKind::debian, "openclipart-svg", "0.18", PictureForm::svg_tree,
      "clip art", "CC0-1.0", "the contributors of the Open Clip Art Library",
      "https://openclipart.org", 1},
+    {"streamline-emojis", PackageKind::npm, "@iconify-json/streamline-emojis", "1.2.4",
+     PictureForm::titled, "outlined emoji", "CC-BY-4.0", "Streamline",
+     "https://github.com/webalys-hq/streamline-vectors", 1},
+    {"streamline-ultimate-color", PackageKind::npm, "@iconify-json/streamline-ultimate-color",
+     "1.2.2", PictureForm::titled, "marketing illustration", "CC-BY-4.0", "Streamline",
+     "https://github.com/webalys-hq/streamline-vectors", 0.75},
+    {"streamline-freehand-color", PackageKind::npm, "@iconify-json/streamline-freehand-color",
+     "1.2.2", PictureForm::titled, "blue ink sketch", "CC-BY-4.0", "Streamline",
+     "https://github.com/webalys-hq/streamline-vectors", 0.75},
+    {"game-icons", PackageKind::npm, "@iconify-json/game-icons", "1.2.4", PictureForm::titled,
+     "silhouette", "CC-BY-3.0", "the authors of game-icons.net",
+     "https://github.com/game-icons/icons", 0.25},
+    {"icon-park", PackageKind::npm, "@iconify-json/icon-park", "1.2.4", PictureForm::titled,
+     "two-colour icon", "Apache-2.0", "ByteDance", "https://github.com/bytedance/IconPark", 0.25},
+    {"flat-color-icons", PackageKind::npm, "@iconify-json/flat-color-icons", "1.2.3",
+     PictureForm::titled, "flat icon", "MIT", "Icons8",
+     "https://github.com/icons8/flat-Color-icons", 0.5},
+    {"dicebear", PackageKind::npm, "@dicebear/collection", "9.4.3", PictureForm::portraits,
+     "cartoon portrait", "CC-BY-4.0", "the artists of DiceBear's styles",
+     "https://www.dicebear.com", 2.5},
     {"emojibase", PackageKind::npm, "emojibase-data", "17.0.0", PictureForm::names, "", "MIT",
      "Miles Johnson", "https://emojibase.dev", 0},
 };
@@ -44,10 +65,15 @@ bool wanted(const Source& source, std::string_view name) {
     case PictureForm::iconify:
       return name == "package/icons.json" || name == "package/chars.json" ||
              name == "package/info.json";
+    case PictureForm::titled:
+      return name == "package/icons.json" || name == "package/metadata.json" ||
+             name == "package/info.json";
     case PictureForm::code_points:
       return name.starts_with("package/assets/") && name.ends_with(".webp");
     case PictureForm::svg_tree:
       return name.find("usr/share/openclipart/svg/") != name.npos && name.ends_with(".svg");
+    case PictureForm::portraits:
+      return false;
     case PictureForm::names:
       return name == "package/en/data.json" || name == "package/meta/groups.json";
   }
@@ -102,8 +128,23 @@ std::size_t unpack(const Source& source, const fs::path& archive, const fs::path
   return kept;
 }
 
+/// Lets node draw the portraits into `folder`: their package holds a program, not pictures.
+void draw_portraits(const Source& source, const fs::path& folder, const fs::path& work) {
+  constexpr const char* kOfEachStyle = "600";
+  const auto version = std::string("@") + source.version;
+  require_success(
+      run_program({"npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save",
+                   "--prefix", work.string(), "@dicebear/core" + version, source.package + version},
+                  work),
+      fmt::format("npm install {}{}", source.package, version));
+  write_file(work / "portraits.mjs", portrait_script());
+  require_success(run_program({"node", "portraits.mjs", folder.string(), kOfEachStyle}, work),
+                  "node, drawing portraits");
+}
+
 bool needs_names(const Source& source) {
-  return source.form == PictureForm::iconify || source.form == PictureForm::code_points;
+  return source.form == PictureForm::iconify || source.form == PictureForm::code_points ||
+         source.form == PictureForm::titled;
 }
 
 void fetch_alone(const Source& source, const fs::path& cache, const ProgressSink& sink) {
@@ -117,11 +158,15 @@ void fetch_alone(const Source& source, const fs::path& cache, const ProgressSink
         fmt::format("fetching {} {} ({})", source.package, source.version, source.licence), 0,
         sink);
     const TemporaryDirectory downloads;
-    const auto archive = download(source, downloads.path());
-    if (unpack(source, archive, partial, progress) == 0)
-      throw Error(
-          fmt::format("{} {} holds none of the expected files", source.package, source.version),
-          "this version of Sumi does not know its layout; report it");
+    if (source.form == PictureForm::portraits) {
+      draw_portraits(source, partial, downloads.path());
+    } else {
+      const auto archive = download(source, downloads.path());
+      if (unpack(source, archive, partial, progress) == 0)
+        throw Error(
+            fmt::format("{} {} holds none of the expected files", source.package, source.version),
+            "this version of Sumi does not know its layout; report it");
+    }
   }
   sync_directory(partial);
   fs::rename(partial, target);

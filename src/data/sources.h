@@ -16,6 +16,8 @@ enum class PictureForm {
   iconify,      ///< one icons.json with SVG bodies by name
   code_points,  ///< one WebP file per emoji, named by its code points
   svg_tree,     ///< SVG files in folders, titles and keywords inside
+  titled,       ///< one icons.json with SVG bodies, named by what they show
+  portraits,    ///< SVG files that node draws once when they are fetched
   names,        ///< no pictures: emoji names, tags and groups by code point
 };
 

@@ -4,6 +4,7 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -23,10 +24,10 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Raised whenever drawing or layout changes, so that old files are made again.
-constexpr int kSpriteVersion = 2;
+constexpr int kSpriteVersion = 3;
 constexpr int kVisibleAlpha = 8;
 
-std::string key_of(const std::vector<Row>& rows, int size_px) {
+std::string key_of(std::span<const Row> rows, int size_px) {
   std::string text = fmt::format("{}|{}", kSpriteVersion, size_px);
   for (const auto& row : rows) text += fmt::format("|{}@{}", row.id, row.version);
   return fmt::format("{:016x}", XXH64(text.data(), text.size(), 0));
@@ -76,34 +77,69 @@ std::array<std::uint8_t, 3> mean_colour(const Image& premultiplied) {
   return {mean(sum[0]), mean(sum[1]), mean(sum[2])};
 }
 
-/// Layout: 8 bytes little-endian length of the JSON index, the index, the pixels one after another.
-void write_sprites(const std::vector<Row>& rows, int size_px, const fs::path& cache,
+/// Standard deviation of the visible part's colours about their mean, over all channels.
+double colour_spread(const Image& premultiplied, const std::array<std::uint8_t, 3>& mean) {
+  double sum = 0, weight = 0;
+  for (std::size_t i = 0; i < premultiplied.pixels.size(); i += 4) {
+    const double alpha = premultiplied.pixels[i + 3] / 255.0;
+    if (alpha <= 0) continue;
+    weight += alpha;
+    for (std::size_t c = 0; c < 3; ++c)
+      sum += alpha * std::pow(premultiplied.pixels[i + c] / alpha - mean[c], 2) / 3;
+  }
+  return weight > 0 ? std::sqrt(sum / weight) : 0;
+}
+
+std::vector<unsigned char> packed(std::span<const std::uint8_t> pixels) {
+  auto size = compressBound(static_cast<uLong>(pixels.size()));
+  std::vector<unsigned char> result(size);
+  if (compress2(result.data(), &size, pixels.data(), static_cast<uLong>(pixels.size()), 6) != Z_OK)
+    throw Error("a sprite could not be packed", "is there enough memory?");
+  result.resize(size);
+  return result;
+}
+
+std::string little_endian(std::uint64_t value) {
+  std::string bytes;
+  for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>((value >> shift) & 255);
+  return bytes;
+}
+
+std::uint64_t little_endian(std::span<const std::byte> bytes) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 8; i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
+  return value;
+}
+
+/// Layout: the packed sprites one after another, the JSON index, the index's length in 8 bytes
+/// little-endian. So it is written as it is made, whatever its size.
+void write_sprites(std::span<const Row> rows, int size_px, const fs::path& cache,
                    const fs::path& target, const ProgressSink& sink) {
   Progress progress(fmt::format("drawing {} px sprites", size_px),
                     static_cast<std::int64_t>(rows.size()), sink);
   Drawer drawer(cache);
   Json index = {{"sprites", Json::array()}, {"damaged", Json::array()}};
-  std::vector<std::uint8_t> pixels;
+  fs::create_directories(target.parent_path());
+  AtomicFile out(target);
+  std::uint64_t offset = 0;
   for (const auto& row : rows) {
     try {
       const auto sprite = trimmed_premultiplied(drawer.draw(row, size_px), size_px, row.id);
-      index["sprites"].push_back({sprite.width, sprite.height, pixels.size(), mean_colour(sprite)});
-      pixels.insert(pixels.end(), sprite.pixels.begin(), sprite.pixels.end());
+      const auto bytes = packed(sprite.pixels);
+      const auto mean = mean_colour(sprite);
+      out.write(std::as_bytes(std::span(bytes)));
+      index["sprites"].push_back({sprite.width, sprite.height, offset, bytes.size(), mean,
+                                  std::round(colour_spread(sprite, mean) * 100) / 100});
+      offset += bytes.size();
     } catch (const Error& error) {
-      index["sprites"].push_back({0, 0, 0, {0, 0, 0}});
+      index["sprites"].push_back({0, 0, 0, 0, {0, 0, 0}, 0});
       index["damaged"].push_back(fmt::format("{}: {}", row.id, error.what()));
     }
     progress.advance();
   }
   const auto text = index.dump();
-  std::array<char, 8> length{};
-  for (std::size_t i = 0; i < length.size(); ++i)
-    length[i] = static_cast<char>((text.size() >> (8 * i)) & 255);
-  fs::create_directories(target.parent_path());
-  AtomicFile out(target);
-  out.write(std::string_view(length.data(), length.size()));
   out.write(text);
-  out.write(std::as_bytes(std::span(pixels)));
+  out.write(little_endian(text.size()));
   out.commit();
 }
 
@@ -137,11 +173,22 @@ Image trimmed_premultiplied(const Image& picture, int size_px, const std::string
   return resize_channels(premultiply(std::move(cut)), width, height, Filter::bilinear);
 }
 
-SpriteSet SpriteSet::open(const std::vector<Row>& rows, int size_px, const fs::path& cache,
-                          const ProgressSink& sink) {
-  const auto file = cache / "sprites" / fmt::format("{}.sprites", key_of(rows, size_px));
-  if (!fs::exists(file)) write_sprites(rows, size_px, cache, file, sink);
+std::span<const std::uint8_t> unpacked_pixels(const Sprite& sprite,
+                                              std::vector<std::uint8_t>& storage) {
+  if (sprite.packed.empty()) return sprite.pixels;
+  storage.resize(static_cast<std::size_t>(sprite.width) * static_cast<std::size_t>(sprite.height) *
+                 4);
+  auto size = static_cast<uLong>(storage.size());
+  const auto status =
+      uncompress(storage.data(), &size, reinterpret_cast<const Bytef*>(sprite.packed.data()),
+                 static_cast<uLong>(sprite.packed.size()));
+  if (status != Z_OK || size != storage.size())
+    throw Error("a sprite of the cache is damaged",
+                "remove the folder sprites of the cache; it is made again");
+  return storage;
+}
 
+void SpriteSet::read(const fs::path& file, std::span<const std::size_t> places) {
   const MappedFile mapped(file);
   const auto bytes = mapped.bytes();
   const auto damaged_file = [&] {
@@ -149,31 +196,44 @@ SpriteSet SpriteSet::open(const std::vector<Row>& rows, int size_px, const fs::p
                  "remove the file; it is made again");
   };
   if (bytes.size() < 8) throw damaged_file();
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i)
-    length = length << 8 | std::to_integer<std::uint64_t>(bytes[static_cast<std::size_t>(i)]);
+  const auto length = little_endian(bytes.last(8));
   if (length > bytes.size() - 8) throw damaged_file();
-  const auto* text = reinterpret_cast<const char*>(bytes.data() + 8);
-  const auto index = parse_json({text, length}, file.string());
-  const auto pixels = bytes.subspan(8 + length);
+  const auto text = bytes.subspan(bytes.size() - 8 - length, length);
+  const auto index =
+      parse_json({reinterpret_cast<const char*>(text.data()), text.size()}, file.string());
+  const auto pixels = bytes.first(bytes.size() - 8 - length);
+  if (index.at("sprites").size() != places.size()) throw damaged_file();
 
-  SpriteSet set;
-  set.owner_ = mapped.owner();
-  for (const auto& entry : index.at("sprites")) {
-    Sprite sprite;
+  constexpr int kMaxSide = 8192;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& entry = index.at("sprites").at(i);
+    auto& sprite = sprites_[places[i]];
     sprite.width = entry.at(0), sprite.height = entry.at(1);
-    const std::size_t offset = entry.at(2);
-    const auto size =
-        static_cast<std::size_t>(sprite.width) * static_cast<std::size_t>(sprite.height) * 4;
-    if (sprite.width < 0 || sprite.height < 0 || offset > pixels.size() ||
-        size > pixels.size() - offset)
+    const std::size_t offset = entry.at(2), size = entry.at(3);
+    if (sprite.width < 0 || sprite.height < 0 || sprite.width > kMaxSide ||
+        sprite.height > kMaxSide || offset > pixels.size() || size > pixels.size() - offset)
       throw damaged_file();
-    sprite.pixels = {reinterpret_cast<const std::uint8_t*>(pixels.data()) + offset, size};
-    sprite.mean_colour = entry.at(3).get<std::array<std::uint8_t, 3>>();
-    set.sprites_.push_back(sprite);
+    sprite.packed = pixels.subspan(offset, size);
+    sprite.mean_colour = entry.at(4).get<std::array<std::uint8_t, 3>>();
+    sprite.colour_spread = entry.at(5);
   }
-  if (set.sprites_.size() != rows.size()) throw damaged_file();
-  for (const auto& line : index.at("damaged")) set.damaged_.push_back(line);
+  for (const auto& line : index.at("damaged")) damaged_.push_back(line);
+  owners_.push_back(mapped.owner());
+}
+
+SpriteSet SpriteSet::open(const std::vector<Row>& rows, int size_px, const fs::path& cache,
+                          const ProgressSink& sink) {
+  std::map<std::string, std::vector<std::size_t>> of_source;
+  for (std::size_t i = 0; i < rows.size(); ++i) of_source[rows[i].source].push_back(i);
+  SpriteSet set;
+  set.sprites_.resize(rows.size());
+  for (const auto& [source, places] : of_source) {
+    std::vector<Row> drawn;
+    for (const auto place : places) drawn.push_back(rows[place]);
+    const auto file = cache / "sprites" / fmt::format("{}.sprites", key_of(drawn, size_px));
+    if (!fs::exists(file)) write_sprites(drawn, size_px, cache, file, sink);
+    set.read(file, places);
+  }
   return set;
 }
 

@@ -120,14 +120,16 @@ constexpr std::string_view kADespiteLetter[] = {"uni",  "use", "uku", "ufo",
 
 /// Frequent words of Italian titles, which the clip art library has many of.
 constexpr std::string_view kForeign[] = {
-    "di",      "del",     "della",    "delle",  "dei",     "con",       "il",      "lo",
-    "la",      "le",      "uno",      "una",    "per",     "e",         "da",      "al",
-    "alla",    "rosso",   "verde",    "giallo", "blu",     "bianco",    "nero",    "casa",
-    "fiore",   "albero",  "sedia",    "tavolo", "lampada", "barattolo", "pillole", "medicina",
-    "dottore", "siringa", "provetta", "sangue", "pane",    "vino",      "acqua",   "libro",
-    "penna",   "matita",  "pesce",    "cane",   "gatto",   "uccello",   "cavallo", "macchina",
-    "und",     "der",     "die",      "das",    "mit",     "el",        "los",     "las",
-    "y",       "et",      "les",      "des"};
+    "di",       "del",     "della",    "delle",  "dei",        "con",        "il",      "lo",
+    "la",       "le",      "uno",      "una",    "per",        "e",          "da",      "al",
+    "alla",     "rosso",   "verde",    "giallo", "blu",        "bianco",     "nero",    "casa",
+    "fiore",    "albero",  "sedia",    "tavolo", "lampada",    "barattolo",  "pillole", "medicina",
+    "dottore",  "siringa", "provetta", "sangue", "pane",       "vino",       "acqua",   "libro",
+    "penna",    "matita",  "pesce",    "cane",   "gatto",      "uccello",    "cavallo", "macchina",
+    "und",      "der",     "die",      "das",    "mit",        "el",         "los",     "las",
+    "y",        "et",      "les",      "des",    "palloncini", "palloncino", "candela", "candele",
+    "charge",   "lourde",  "stella",   "stelle", "foglia",     "cuore",      "mano",    "scatola",
+    "bottiglia"};
 
 /// Words of collections' titles that say nothing about the picture.
 constexpr std::string_view kFillers[] = {"clipart", "clip",       "by",    "svg", "icon",

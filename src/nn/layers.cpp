@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/stored_bytes.h"
+#include "nn/bf16_products.h"
 #include "nn/in_place.h"
 #include "nn/trace.h"
 
@@ -51,6 +52,11 @@ Tensor plus(Tensor x, const Tensor& residual) {
   return residual.defined() ? add_to(std::move(x), residual) : x;
 }
 
+bool trains_in_bf16(const Tensor& x) {
+  return Bf16Products::are_on() && torch::GradMode::is_enabled() &&
+         x.scalar_type() == torch::kFloat;
+}
+
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 }  // namespace
@@ -83,9 +89,14 @@ Tensor Linear::forward(const Activations& x, const Tensor& residual) const {
   if (x.bytes.defined() || kernels_take(x.values))
     if (Tensor out = prepared_->run(x, residual); out.defined()) return out;
   const auto& weight = value_like(*weight_, x.values);
-  return plus(
-      at::linear(x.values, weight.dim() == 2 ? weight : weight.flatten(1), value_or_none(bias_)),
-      residual);
+  const Tensor matrix = weight.dim() == 2 ? weight : weight.flatten(1);
+  const auto product = [](const Tensor& input, const Tensor& factors, const Tensor& bias) {
+    return at::linear(input, factors, bias);
+  };
+  const Tensor& bias = value_or_none(bias_);
+  return plus(trains_in_bf16(x.values) ? in_bf16(product, x.values, matrix, bias)
+                                       : product(x.values, matrix, bias),
+              residual);
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, Options options) : options_(options) {
@@ -110,8 +121,13 @@ Conv2d Conv2d::start_at_zero() && {
 Tensor Conv2d::forward(const Activations& x, Tensor residual) const {
   if (x.bytes.defined() || kernels_take(x.values))
     if (Tensor out = prepared_->run(x, std::move(residual)); out.defined()) return out;
-  return plus(at::conv2d(x.values, value_like(*weight_, x.values), value_or_none(bias_),
-                         options_.stride, options_.padding),
+  const auto product = [this](const Tensor& input, const Tensor& kernel, const Tensor& bias) {
+    return at::conv2d(input, kernel, bias, options_.stride, options_.padding);
+  };
+  const Tensor& weight = value_like(*weight_, x.values);
+  const Tensor& bias = value_or_none(bias_);
+  return plus(trains_in_bf16(x.values) ? in_bf16(product, x.values, weight, bias)
+                                       : product(x.values, weight, bias),
               residual);
 }
 

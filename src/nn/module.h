@@ -25,8 +25,10 @@ struct Init {
   static Init constant(double value) { return {Kind::constant, value}; }
 };
 
-/// What a layer multiplies in where no gradient is asked for.
-enum class Precision { fp32, int8 };
+/// What a layer multiplies in where no gradient is asked for. int16: 3 x 3 convolutions in 16-bit
+/// integers where the processor has such products (nn/kernels/word_convolution.h), all else in
+/// float32.
+enum class Precision { fp32, int16, int8 };
 
 /// One weight: its shape is known from construction, its value is undefined until bound or
 /// initialised.

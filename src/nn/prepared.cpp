@@ -11,7 +11,6 @@
 #include "nn/kernels/byte_layers.h"
 #include "nn/kernels/packed_convolution.h"
 #include "nn/kernels/packed_linear.h"
-#include "nn/kernels/winograd.h"
 #include "nn/trace.h"
 
 namespace sumi {
@@ -55,17 +54,6 @@ void describe(LayerCall* call, std::int64_t in, std::int64_t out, std::int64_t r
   call->in_bytes = bytes;
   call->convolution = {in, out, 1, 1, {0, 0, 0, 0}};
   call->size = {1, 1, rows};
-}
-
-/// What PackedConvolution will take, by the same rule.
-std::uint64_t float_layout_bytes(const ConvolutionShape& shape) {
-  const PackedConvolution::Options most;
-  if (WinogradConvolution::serves(shape))
-    for (const auto& [tile, limit] : {std::pair{4, most.large_tiles}, {2, most.small_tiles}})
-      if (const auto bytes = WinogradConvolution::bytes_for(shape, tile); bytes <= limit)
-        return bytes;
-  return static_cast<std::uint64_t>(shape.in * shape.out * shape.kernel * shape.kernel) *
-         sizeof(float);
 }
 
 /// Of one picture of the bytes.
@@ -120,6 +108,8 @@ Activations picture_to_bytes(const Tensor& x, const Border& border) {
 bool PreparedParameters::wants_bytes() const {
   return weight_->precision == Precision::int8 && accurate_ && multiplies_bytes();
 }
+
+bool PreparedParameters::wants_words() const { return weight_->precision == Precision::int16; }
 
 bool PreparedParameters::exchanged() {
   const Tensor& value = weight_->value;
@@ -268,7 +258,7 @@ std::uint64_t PreparedConvolution::layout_bytes() const {
   if (packed_) return packed_->bytes();
   const auto weights =
       static_cast<std::uint64_t>(shape_.in * shape_.out * shape_.kernel * shape_.kernel);
-  return wants_bytes() ? weights : float_layout_bytes(shape_);
+  return wants_bytes() ? weights : PackedConvolution::bytes_for(shape_, {.words = wants_words()});
 }
 
 Tensor PreparedConvolution::run(const Activations& x, Tensor&& residual) {
@@ -313,9 +303,12 @@ Tensor PreparedConvolution::run_in_place(const Tensor& x) {
 }
 
 void PreparedConvolution::lay_out_floats() {
-  if (packed_) return;
+  const bool words = wants_words();
+  if (packed_ && packed_words_ == words) return;
+  packed_words_ = words;
   lay_out([&](const float* weight, const float* bias) {
-    packed_ = std::make_unique<PackedConvolution>(shape_, weight, bias);
+    packed_ = std::make_unique<PackedConvolution>(shape_, weight, bias,
+                                                  PackedConvolution::Options{.words = words});
   });
 }
 
@@ -329,7 +322,7 @@ Tensor PreparedConvolution::run_float(const PictureInput& x, Tensor&& residual) 
   const auto* added = data_or_null(residual);
   if (once) {
     lay_out([&](const float* weight, const float* bias) {
-      convolve_once(shape_, weight, bias, x, out.data_ptr<float>(), added);
+      convolve_once(shape_, weight, bias, x, out.data_ptr<float>(), added, wants_words());
     });
     return out;
   }

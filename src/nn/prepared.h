@@ -37,6 +37,8 @@ class PreparedParameters {
 
  protected:
   bool wants_bytes() const;
+  /// Whether products of 16-bit integers will do, where there are some.
+  bool wants_words() const;
   /// Whether the value is another than at the last call.
   bool exchanged();
   /// Calls make(weight, bias or null) with float32, then lets go of the file's pages.
@@ -127,6 +129,7 @@ class PreparedConvolution : public PreparedParameters {
 
   ConvolutionShape shape_;
   std::unique_ptr<PackedConvolution> packed_;
+  bool packed_words_ = false;
   std::unique_ptr<ByteConvolution> bytes_;
 };
 

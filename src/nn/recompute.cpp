@@ -7,6 +7,8 @@
 
 #include <memory>
 
+#include "nn/bf16_products.h"
+
 namespace sumi {
 namespace {
 
@@ -25,6 +27,7 @@ variable_list cut_off(const variable_list& tensors) {
 struct Recomputation : torch::autograd::Node {
   TensorFunction part;
   std::vector<SavedVariable> inputs;
+  bool in_bf16 = Bf16Products::are_on();  // the way back may run in another thread
 
   variable_list apply(variable_list&& gradients) override {
     variable_list values;
@@ -33,6 +36,7 @@ struct Recomputation : torch::autograd::Node {
     variable_list outputs, wanted;
     {
       const at::AutoGradMode with_gradients(true);
+      const Bf16Products same_products(in_bf16);
       const auto made = part(leaves);
       for (std::size_t i = 0; i < made.size(); ++i) {
         if (!gradients[i].defined()) continue;

@@ -14,6 +14,11 @@ constexpr std::int64_t kOverlapParts = 4;
 
 }  // namespace
 
+void LatentCoder::use_precision(Precision precision) {
+  if (vae_) set_precision(*vae_, precision);
+  if (tiny_) set_precision(*tiny_, precision);
+}
+
 int LatentCoder::downscale() const {
   return vae_ ? vae_->config().downscale() : tiny_->config().downscale();
 }

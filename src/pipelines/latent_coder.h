@@ -26,6 +26,8 @@ class LatentCoder {
   explicit LatentCoder(AutoencoderKL vae) : vae_(std::move(vae)) {}
   explicit LatentCoder(TinyAutoencoder tiny) : tiny_(std::move(tiny)) {}
 
+  /// What its layers multiply in.
+  void use_precision(Precision precision);
   /// Pixels per latent along each axis.
   int downscale() const;
   int channels() const;

@@ -49,13 +49,16 @@ std::array<float, 256> dynamic_codes(bool with_sign) {
   return codes;
 }
 
-AdamW8bit::AdamW8bit(const Tensor& weights, std::vector<ParameterSpan> spans,
+AdamW8bit::AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
                      const OptimiserConfig& config)
-    : config_(config), spans_(std::move(spans)) {
+    : config_(config) {
   if (!weights.is_cpu())
     throw Error("optimiser.kind: adamw8bit works on the processor only",
                 "use adamw or adafactor on this device");
-  const std::int64_t size = weights.numel(), blocks = (size + kBlock - 1) / kBlock;
+  for (const auto& span : spans)
+    for (std::int64_t first = span.first; first < span.last; first += kBlock)
+      blocks_.push_back({first, std::min(span.last, first + kBlock), span.decays, span.rate});
+  const std::int64_t size = weights.numel(), blocks = static_cast<std::int64_t>(blocks_.size());
   mean_codes_ = at::full({size}, kSigned.nearest(0), torch::dtype(torch::kByte));
   square_codes_ = at::full({size}, kUnsigned.nearest(0), torch::dtype(torch::kByte));
   mean_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
@@ -71,7 +74,6 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
   const auto root_scale = static_cast<float>(1 / std::sqrt(correction2));
   const auto epsilon = static_cast<float>(config_.epsilon);
   const auto slope_scale = static_cast<float>(gradient_scale);
-  const std::int64_t size = weights.numel();
   float* w = weights.data_ptr<float>();
   const float* g = gradients.data_ptr<float>();
   auto *mean_codes = mean_codes_.data_ptr<std::uint8_t>(),
@@ -80,7 +82,10 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
         *square_scales = square_scales_.data_ptr<float>();
 
   const auto update_block = [&](std::int64_t block) {
-    const std::int64_t first = block * kBlock, last = std::min(size, first + kBlock);
+    const auto& [first, last, decays, factor] = blocks_[static_cast<std::size_t>(block)];
+    const double own = rate * factor;
+    const auto moved = static_cast<float>(own / correction1);
+    const auto kept = static_cast<float>(1 - (decays ? own * config_.weight_decay : 0));
     std::array<float, kBlock> mean{}, square{};
     float largest_mean = 0, largest_square = 0;
     for (std::int64_t i = first; i < last; ++i) {
@@ -92,15 +97,9 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
       largest_mean = std::max(largest_mean, std::abs(mean[k]));
       largest_square = std::max(largest_square, square[k]);
     }
-    for (const auto& span : spans_) {
-      const double own = rate * span.rate;
-      const auto moved = static_cast<float>(own / correction1);
-      const auto kept = static_cast<float>(1 - (span.decays ? own * config_.weight_decay : 0));
-      const std::int64_t end = std::min(last, span.last);
-      for (std::int64_t i = std::max(first, span.first); i < end; ++i) {
-        const auto k = static_cast<std::size_t>(i - first);
-        w[i] = w[i] * kept - moved * mean[k] / (std::sqrt(square[k]) * root_scale + epsilon);
-      }
+    for (std::int64_t i = first; i < last; ++i) {
+      const auto k = static_cast<std::size_t>(i - first);
+      w[i] = w[i] * kept - moved * mean[k] / (std::sqrt(square[k]) * root_scale + epsilon);
     }
     mean_scales[block] = largest_mean;
     square_scales[block] = largest_square;

@@ -23,8 +23,10 @@ class AdamW8bit {
  public:
   static constexpr std::int64_t kBlock = 256;
 
-  /// Throws Error for weights on another device.
-  AdamW8bit(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config);
+  /// `spans`: one for each tensor; blocks never reach from one into the next. Throws Error for
+  /// weights on another device.
+  AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
+            const OptimiserConfig& config);
 
   /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
   void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
@@ -41,7 +43,7 @@ class AdamW8bit {
 
  private:
   OptimiserConfig config_;
-  std::vector<ParameterSpan> spans_;
+  std::vector<ParameterSpan> blocks_;
   std::int64_t steps_ = 0;
   Tensor mean_codes_, square_codes_, mean_scales_, square_scales_;
 };

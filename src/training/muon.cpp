@@ -11,8 +11,7 @@ namespace sumi {
 Muon::Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum)
     : matrices_(std::move(matrices)),
       decay_(momentum),
-      momentum_(matrices_.empty() ? at::empty({0}, weights.options())
-                                  : torch::zeros_like(weights).detach()) {}
+      momentum_(torch::zeros_like(weights).detach()) {}
 
 void Muon::step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale) {
   const c10::NoGradGuard no_grad;

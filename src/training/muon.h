@@ -26,7 +26,7 @@ class Muon {
   /// One update of `weights` from `gradients` times `gradient_scale`; both flat fp32.
   void step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale = 1);
 
-  const Tensor& momentum() const { return momentum_; }  ///< flat; empty without matrices
+  const Tensor& momentum() const { return momentum_; }  ///< flat, as the weights
 
  private:
   std::vector<MatrixSlice> matrices_;

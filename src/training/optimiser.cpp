@@ -9,36 +9,37 @@
 namespace sumi {
 namespace {
 
-std::variant<AdamW, AdamW8bit, Adafactor, Prodigy> rule_of(ParameterBuffer& parameters,
-                                                           const OptimiserConfig& config) {
-  const Tensor& weights = parameters.weights();
-  if (config.kind == "adamw8bit") return AdamW8bit(weights, parameters.spans(), config);
-  if (config.kind == "adafactor") return Adafactor(weights, parameters.slices(), config);
-  if (config.kind == "prodigy") return Prodigy(weights, parameters.spans(), config);
-  return AdamW(weights, parameters.spans(), config);
+std::variant<AdamW, AdamW8bit, Adafactor, Prodigy> rule_of(
+    const Tensor& weights, const std::vector<ParameterSlice>& slices, const OptimiserConfig& config,
+    TensorTotal total) {
+  if (config.kind == "adamw8bit") return AdamW8bit(weights, spans_of(slices), config);
+  if (config.kind == "adafactor") return Adafactor(weights, slices, config);
+  if (config.kind == "prodigy") return Prodigy(weights, spans_of(slices), config, std::move(total));
+  return AdamW(weights, joined_spans(slices), config);
 }
 
 }  // namespace
 
 Optimiser::Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config)
-    : parameters_(parameters),
-      muon_(parameters.weights(),
-            config.matrices == "muon" ? parameters.matrices() : std::vector<MatrixSlice>{},
-            config.momentum),
-      rule_(rule_of(parameters, config)) {}
+    : Optimiser(parameters.weights(), parameters.gradients(), parameters.slices(), config) {}
+
+Optimiser::Optimiser(Tensor weights, Tensor gradients, const std::vector<ParameterSlice>& slices,
+                     const OptimiserConfig& config, TensorTotal total)
+    : weights_(std::move(weights)),
+      gradients_(std::move(gradients)),
+      with_muon_(config.matrices == "muon"),
+      muon_(with_muon_ ? weights_ : weights_.narrow(0, 0, 0),
+            with_muon_ ? matrices_of(slices) : std::vector<MatrixSlice>{}, config.momentum),
+      rule_(rule_of(weights_, slices, config, std::move(total))) {}
 
 void Optimiser::step(double rate, double gradient_scale) {
-  muon_.step(parameters_.weights(), parameters_.gradients(), rate, gradient_scale);
-  std::visit(
-      [&](auto& rule) {
-        rule.step(parameters_.weights(), parameters_.gradients(), rate, gradient_scale);
-      },
-      rule_);
+  muon_.step(weights_, gradients_, rate, gradient_scale);
+  std::visit([&](auto& rule) { rule.step(weights_, gradients_, rate, gradient_scale); }, rule_);
 }
 
 StateDict Optimiser::tensors() const {
   StateDict tensors = std::visit([](const auto& rule) { return rule.tensors(); }, rule_);
-  if (muon_.momentum().numel() > 0) tensors["momentum"] = muon_.momentum();
+  if (with_muon_) tensors["momentum"] = muon_.momentum();
   return tensors;
 }
 

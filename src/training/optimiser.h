@@ -8,6 +8,7 @@
 #include "training/muon.h"
 #include "training/parameter_buffer.h"
 #include "training/prodigy.h"
+#include "training/reductions.h"
 
 namespace sumi {
 
@@ -15,6 +16,10 @@ namespace sumi {
 class Optimiser {
  public:
   Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config);
+  /// Over tensors of a part of a buffer. `total` joins what this part's tensors sum up to with
+  /// those of the others.
+  Optimiser(Tensor weights, Tensor gradients, const std::vector<ParameterSlice>& slices,
+            const OptimiserConfig& config, TensorTotal total = sum_in_order);
 
   /// One update of the buffer's weights from its gradients times `gradient_scale`. The gradients
   /// are used up.
@@ -30,7 +35,8 @@ class Optimiser {
   std::int64_t bytes() const;
 
  private:
-  ParameterBuffer& parameters_;
+  Tensor weights_, gradients_;
+  bool with_muon_;
   Muon muon_;
   std::variant<AdamW, AdamW8bit, Adafactor, Prodigy> rule_;
 };

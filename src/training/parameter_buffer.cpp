@@ -62,21 +62,28 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots,
   }
 }
 
-std::vector<ParameterSpan> ParameterBuffer::spans() const {
+std::vector<ParameterSpan> spans_of(const std::vector<ParameterSlice>& slices) {
   std::vector<ParameterSpan> spans;
-  for (const auto& slice : slices_) {
-    const std::int64_t last = slice.start + padded(slice.rows * slice.columns);
-    if (!spans.empty() && spans.back().decays == slice.decays && spans.back().rate == slice.rate)
-      spans.back().last = last;
-    else
-      spans.push_back({slice.start, last, slice.decays, slice.rate});
-  }
+  for (const auto& slice : slices)
+    spans.push_back(
+        {slice.start, slice.start + padded(slice.rows * slice.columns), slice.decays, slice.rate});
   return spans;
 }
 
-std::vector<MatrixSlice> ParameterBuffer::matrices() const {
+std::vector<ParameterSpan> joined_spans(const std::vector<ParameterSlice>& slices) {
+  std::vector<ParameterSpan> joined;
+  for (const auto& span : spans_of(slices)) {
+    if (!joined.empty() && joined.back().decays == span.decays && joined.back().rate == span.rate)
+      joined.back().last = span.last;
+    else
+      joined.push_back(span);
+  }
+  return joined;
+}
+
+std::vector<MatrixSlice> matrices_of(const std::vector<ParameterSlice>& slices) {
   std::vector<MatrixSlice> matrices;
-  for (const auto& slice : slices_)
+  for (const auto& slice : slices)
     if (slice.hidden) matrices.push_back({slice.start, slice.rows, slice.columns, slice.rate});
   return matrices;
 }

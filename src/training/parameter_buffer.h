@@ -34,6 +34,14 @@ struct ParameterSpan {
   double rate = 1;
 };
 
+/// One span for each tensor, with the gap behind it.
+std::vector<ParameterSpan> spans_of(const std::vector<ParameterSlice>& slices);
+/// Those, neighbours that are updated alike joined.
+std::vector<ParameterSpan> joined_spans(const std::vector<ParameterSlice>& slices);
+/// Kernels and matrices of hidden layers: all but tables of embeddings and the first and last
+/// convolution.
+std::vector<MatrixSlice> matrices_of(const std::vector<ParameterSlice>& slices);
+
 /// All trainable tensors of a run, moved into one flat fp32 buffer (and their gradients into
 /// another), so that clipping, AdamW and EMA are one pass over memory each. The slots are replaced
 /// by leaf views of the buffer. Tensors with two or more dimensions come first: only they take
@@ -48,10 +56,7 @@ class ParameterBuffer {
   std::int64_t size() const { return weights_.numel(); }
   const std::vector<ParameterSlice>& slices() const { return slices_; }
   /// The whole buffer in pieces that are updated alike, gaps included.
-  std::vector<ParameterSpan> spans() const;
-  /// Kernels and matrices of hidden layers: all but tables of embeddings and the first and last
-  /// convolution.
-  std::vector<MatrixSlice> matrices() const;
+  std::vector<ParameterSpan> spans() const { return joined_spans(slices_); }
   /// Trainable numbers, without the gaps.
   std::int64_t count() const { return count_; }
   /// Names and shapes in order, one a line: equal for two runs whose buffers can be exchanged.

@@ -75,10 +75,15 @@ void PowerAverages::follow(const Tensor& weights, std::int64_t update) {
 }
 
 void PowerAverages::store(const fs::path& folder, std::int64_t samples, std::int64_t update) const {
+  store_averages(folder, samples, update, averages_);
+}
+
+void store_averages(const fs::path& folder, std::int64_t samples, std::int64_t update,
+                    const std::array<Tensor, 2>& averages) {
   make_folder(folder);
   StateDict state = {{"update", at::full({1}, update, torch::dtype(torch::kLong))}};
-  for (std::size_t i = 0; i < averages_.size(); ++i)
-    state[fmt::format("average.{:.2f}", kWidths[i])] = averages_[i].cpu();
+  for (std::size_t i = 0; i < averages.size(); ++i)
+    state[fmt::format("average.{:.2f}", PowerAverages::kWidths[i])] = averages[i].cpu();
   save_state_dict(folder / fmt::format("{:012}.safetensors", samples), state);
 }
 

@@ -46,6 +46,10 @@ class PowerAverages {
   std::array<Tensor, 2> averages_;
 };
 
+/// Writes `folder`/<samples>.safetensors with the averages of PowerAverages.
+void store_averages(const std::filesystem::path& folder, std::int64_t samples, std::int64_t update,
+                    const std::array<Tensor, 2>& averages);
+
 /// The average of width `sigma_rel` at the last update, of what store() wrote in `folder` up to
 /// `samples`. Throws Error when nothing is there.
 Tensor reconstructed_average(const std::filesystem::path& folder, std::int64_t samples,

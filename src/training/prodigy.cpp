@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "training/reductions.h"
-
 namespace sumi {
 
 Prodigy::Prodigy(const Tensor& weights, std::vector<ParameterSpan> spans,
-                 const OptimiserConfig& config)
+                 const OptimiserConfig& config, TensorTotal total)
     : config_(config),
       spans_(std::move(spans)),
+      total_(std::move(total)),
       distance_(config.prodigy_start),
       mean_(at::zeros_like(weights).detach()),
       square_(mean_.clone()),
@@ -24,7 +23,16 @@ void Prodigy::step(Tensor& weights, const Tensor& gradients, double rate, double
   const Tensor slope = gradients * gradient_scale;
   const double d = distance_, memory = std::sqrt(config_.beta2);
   const double weight = (1 - memory) * rate * d * d;
-  progress_ = memory * progress_ + weight * dot_of(slope, start_ - weights);
+  const Tensor way = start_ - weights;
+  const auto sum_of = [&](const auto& sum) {
+    std::vector<double> own;
+    for (const auto& span : spans_) own.push_back(sum(span.first, span.last - span.first));
+    return total_(own);
+  };
+  progress_ = memory * progress_ +
+              weight * sum_of([&](std::int64_t first, std::int64_t length) {
+                return dot_of(slope.narrow(0, first, length), way.narrow(0, first, length));
+              });
   sums_.mul_(memory).add_(slope, weight);
   mean_.mul_(config_.beta1).add_(slope, (1 - config_.beta1) * d);
   square_.mul_(config_.beta2).addcmul_(slope, slope, (1 - config_.beta2) * d * d);
@@ -36,7 +44,10 @@ void Prodigy::step(Tensor& weights, const Tensor& gradients, double rate, double
     part(weights).addcdiv_(part(mean_), part(square_).sqrt().add_(d * config_.epsilon),
                            -rate * factor * d);
   }
-  if (const double sum = absolute_sum_of(sums_); sum > 0) distance_ = std::max(d, progress_ / sum);
+  const double sum = sum_of([&](std::int64_t first, std::int64_t length) {
+    return absolute_sum_of(sums_.narrow(0, first, length));
+  });
+  if (sum > 0) distance_ = std::max(d, progress_ / sum);
 }
 
 }  // namespace sumi

@@ -7,6 +7,7 @@
 #include "core/tensor.h"
 #include "training/optimiser_config.h"
 #include "training/parameter_buffer.h"
+#include "training/reductions.h"
 
 namespace sumi {
 
@@ -18,7 +19,9 @@ namespace sumi {
 ///   w = w (1 - lr d decay) - lr d m / (sqrt(v) + d eps),  d = max(d, r / |s|₁).
 class Prodigy {
  public:
-  Prodigy(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config);
+  /// `spans`: one for each tensor.
+  Prodigy(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config,
+          TensorTotal total = sum_in_order);
 
   /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
   void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
@@ -39,6 +42,7 @@ class Prodigy {
  private:
   OptimiserConfig config_;
   std::vector<ParameterSpan> spans_;
+  TensorTotal total_;
   double distance_;
   double progress_ = 0;
   Tensor mean_, square_, sums_, start_;

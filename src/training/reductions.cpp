@@ -31,13 +31,15 @@ double ordered_sum(std::int64_t size, const Term& term) {
 
 }  // namespace
 
-double norm_of(const Tensor& flat) {
+double squared_sum_of(const Tensor& flat) {
   const c10::NoGradGuard no_grad;
-  if (!flat.is_cpu()) return flat.norm().item<double>();
+  if (!flat.is_cpu()) return flat.square().sum(torch::kDouble).item<double>();
   const float* x = flat.data_ptr<float>();
-  return std::sqrt(
-      ordered_sum(flat.numel(), [=](std::int64_t i) { return static_cast<double>(x[i]) * x[i]; }));
+  return ordered_sum(flat.numel(),
+                     [=](std::int64_t i) { return static_cast<double>(x[i]) * x[i]; });
 }
+
+double norm_of(const Tensor& flat) { return std::sqrt(squared_sum_of(flat)); }
 
 double dot_of(const Tensor& a, const Tensor& b) {
   const c10::NoGradGuard no_grad;
@@ -52,6 +54,10 @@ double absolute_sum_of(const Tensor& flat) {
   const float* x = flat.data_ptr<float>();
   return ordered_sum(flat.numel(),
                      [=](std::int64_t i) { return std::abs(static_cast<double>(x[i])); });
+}
+
+double sum_in_order(const std::vector<double>& own) {
+  return std::accumulate(own.begin(), own.end(), 0.0);
 }
 
 }  // namespace sumi

@@ -19,8 +19,9 @@ using PictureMaker = std::function<std::vector<Image>(const std::filesystem::pat
 
 struct TrainCallbacks {
   ProgressSink progress;
-  PictureMaker pictures;  ///< text_to_image's validation; empty: none are made
-  ForecastSink foretold;  ///< empty: nothing is measured before the start
+  PictureMaker pictures;                 ///< text_to_image's validation; empty: none are made
+  ForecastSink foretold;                 ///< empty: nothing is measured before the start
+  std::shared_ptr<Processes> processes;  ///< those that share the run; empty: this one alone
 };
 
 /// Carries out a recipe in `output`, going on by itself from the snapshots there. Leaves

@@ -10,12 +10,13 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "media/contact_sheet.h"
-#include "training/optimiser.h"
+#include "training/counters.h"
+#include "training/gradient_sum.h"
 #include "training/power_average.h"
-#include "training/randomness.h"
-#include "training/reductions.h"
 #include "training/run_log.h"
 #include "training/run_report.h"
+#include "training/sharded_state.h"
+#include "training/shards.h"
 #include "training/snapshots.h"
 
 namespace sumi {
@@ -23,61 +24,18 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kOtherSeed = 0x9fb21c651e98df25;  // odd: another seed for each rollback
+const std::string kKept = "kept.";    // before a task's own tensors in snapshots
 constexpr double kLossMemory = 0.98;  // per update, of the running mean that is shown
-
-/// Everything that changes from update to update.
-struct Counters {
-  std::int64_t samples = 0;
-  std::int64_t updates = 0;
-  std::int64_t skipped = 0;
-  int skipped_in_a_row = 0;
-  double mean_loss = 0;
-  double mean_weight = 0;  ///< 1 - kLossMemory^n: removes the bias of the running mean's start
-  double validation_loss = 0;
-  double best_loss = 0;  ///< of `validations`
-  int validations = 0;
-  int validations_without_gain = 0;
-  int rollbacks = 0;
-  bool stopped_early = false;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("samples", self.samples, "");
-    visit("updates", self.updates, "");
-    visit("skipped", self.skipped, "");
-    visit("skipped_in_a_row", self.skipped_in_a_row, "");
-    visit("mean_loss", self.mean_loss, "");
-    visit("mean_weight", self.mean_weight, "");
-    visit("validation_loss", self.validation_loss, "");
-    visit("best_loss", self.best_loss, "");
-    visit("validations", self.validations, "");
-    visit("validations_without_gain", self.validations_without_gain, "");
-    visit("rollbacks", self.rollbacks, "");
-    visit("stopped_early", self.stopped_early, "");
-  }
-};
 
 bool passes(std::int64_t before, std::int64_t now, std::int64_t every) {
   return every > 0 && before / every != now / every;
 }
 
-/// One run: the state and the steps that change it.
+/// One run: the state and the steps that change it. In several processes all take every step
+/// together; the first one judges and writes.
 class Run {
  public:
-  Run(Task& task, const TrainerConfig& config, const fs::path& output)
-      : task_(task),
-        config_(config),
-        output_(output),
-        snapshots_(output / "snapshots"),
-        parameters_(task.parameters, task.rates),
-        optimiser_(parameters_, config.optimiser),
-        average_(parameters_.weights().clone()),
-        per_update_(std::int64_t{config.batch_size} * config.accumulation),
-        total_(config.samples / per_update_ * per_update_) {
-    if (config.profile_every > 0) profiles_.emplace(parameters_.weights());
-    if (const auto snapshot = snapshots_.load_latest()) restore(*snapshot);
-    report_.emplace(output, task.name, total_, log_);
-  }
+  Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes);
 
   std::int64_t samples() const { return at_.samples; }
   std::int64_t total() const { return total_; }
@@ -93,63 +51,66 @@ class Run {
   TrainingSummary summary() const;
 
  private:
-  double gradients();
   void roll_back();
   bool due(std::int64_t every) const;
   void judge();
-  StateDict tensors();
   void note(const Damage& damage);
   void apply(double loss);
   Panel validate();
-  void restore(const Snapshot& snapshot);
+  Panel judge_average(Tensor average);
+  void log(const Panel& panel, bool validated);
+  void check_fits(const Snapshot& snapshot) const;
+  bool restore_latest();
+  void restore_kept(const StateDict& tensors);
+  Json state();
 
   Task& task_;
   const TrainerConfig& config_;
   fs::path output_;
-  SnapshotFolder snapshots_;
+  Processes& processes_;
+  std::optional<SnapshotFolder> snapshots_;  ///< of the first process, as all that is written
   ParameterBuffer parameters_;
-  Optimiser optimiser_;
-  Tensor average_;
-  std::optional<PowerAverages> profiles_;
+  std::vector<Shard> shards_;
+  ShardedState state_;
+  GradientSum gradients_;
   std::optional<RunReport> report_;
   std::int64_t per_update_, total_;
   Counters at_;
   Damage damage_, validation_damage_;
   RunLog log_;
-  std::vector<std::pair<std::string, double>> parts_;
+  NamedNumbers parts_, validation_parts_;
   double norm_ = 0, rate_ = 0;
 };
 
-std::string Run::note() const {
-  return at_.mean_weight > 0 ? fmt::format("loss {:.4f}", at_.mean_loss / at_.mean_weight) : "";
+Run::Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes)
+    : task_(task),
+      config_(config),
+      output_(output),
+      processes_(processes),
+      parameters_(task.parameters, task.rates),
+      shards_(shards_of(parameters_, processes.count())),
+      state_(parameters_, shards_, config, processes),
+      gradients_(task, config, parameters_, shards_, processes),
+      per_update_(std::int64_t{config.batch_size} * config.accumulation),
+      total_(config.samples / per_update_ * per_update_) {
+  processes_.at_first([&] { snapshots_.emplace(output / "snapshots"); });
+  restore_latest();
+  processes_.at_first([&] { report_.emplace(output, task.name, total_, log_); });
 }
 
-/// Adds up the gradients of one update's batches; returns the mean loss.
-double Run::gradients() {
-  parameters_.clear_gradients();
-  double sum = 0;
-  for (int part = 0; part < config_.accumulation; ++part) {
-    const std::int64_t first = at_.samples + std::int64_t{part} * config_.batch_size;
-    const auto seed = config_.seed + static_cast<std::uint64_t>(at_.rollbacks) * kOtherSeed;
-    Loss loss = task_.loss({first, config_.batch_size,
-                            mix_seed(seed, static_cast<std::uint64_t>(first)), damage_.count});
-    note(loss.damage);
-    (loss.total / config_.accumulation).backward();
-    sum += loss.total.item<double>();
-    parts_ = std::move(loss.parts);
-  }
-  return sum / config_.accumulation;
+std::string Run::note() const {
+  return at_.mean_weight > 0 ? fmt::format("loss {:.4f}", at_.mean_loss / at_.mean_weight) : "";
 }
 
 void Run::note(const Damage& damage) {
   const auto told = damage_.names.size();
   damage_.add(damage);
   for (auto i = told; i < damage_.names.size(); ++i)
-    spdlog::warn("damaged, left out: {}", damage_.names[i]);
+    if (processes_.first()) spdlog::warn("damaged, left out: {}", damage_.names[i]);
 }
 
 void Run::apply(double loss) {
-  norm_ = norm_of(parameters_.gradients());
+  norm_ = state_.gradient_norm();
   if (!std::isfinite(norm_) || !std::isfinite(loss)) {
     ++at_.skipped;
     ++at_.skipped_in_a_row;
@@ -158,9 +119,8 @@ void Run::apply(double loss) {
   at_.skipped_in_a_row = 0;
   ++at_.updates;
   const double clip = config_.optimiser.clip_norm;
-  optimiser_.step(rate_, clip > 0 && norm_ > clip ? clip / norm_ : 1);
-  update_average(average_, parameters_.weights(), ema_decay_at(config_.ema_decay, at_.updates));
-  if (profiles_) profiles_->follow(parameters_.weights(), at_.updates);
+  state_.step(rate_, clip > 0 && norm_ > clip ? clip / norm_ : 1, at_.updates);
+  if (task_.after_update) task_.after_update(at_.updates);
   at_.mean_loss = kLossMemory * at_.mean_loss + (1 - kLossMemory) * loss;
   at_.mean_weight = kLossMemory * at_.mean_weight + (1 - kLossMemory);
 }
@@ -168,16 +128,17 @@ void Run::apply(double loss) {
 /// Back to the last snapshot, on with half the rate and other noise. A run that is killed before
 /// the next snapshot comes to the same point and does the same again.
 void Run::roll_back() {
-  const int times = at_.rollbacks + 1;
-  const auto snapshot = times <= config_.rollback_limit ? snapshots_.load_latest() : std::nullopt;
-  if (!snapshot)
-    throw Error(fmt::format("{}: {} updates in a row had a loss or gradient that is not finite, "
-                            "after {} times back to a snapshot",
-                            task_.name, at_.skipped_in_a_row, times - 1),
-                "lower learning_rate.peak; the last snapshot is from before, run again to go on");
-  restore(*snapshot);
+  const int times = at_.rollbacks + 1, skipped = at_.skipped_in_a_row;
+  if (times > config_.rollback_limit || !restore_latest())
+    processes_.at_first([&] {
+      throw Error(fmt::format("{}: {} updates in a row had a loss or gradient that is not finite, "
+                              "after {} times back to a snapshot",
+                              task_.name, skipped, times - 1),
+                  "lower learning_rate.peak; the last snapshot is from before, run again to go on");
+    });
   at_.rollbacks = times;
   at_.skipped_in_a_row = 0;
+  if (!processes_.first()) return;
   spdlog::warn("{} updates in a row were not finite: back to {} samples, the rate halved",
                config_.non_finite_limit, at_.samples);
   log_.add({{"samples", at_.samples}, {"rollbacks", at_.rollbacks}});
@@ -186,8 +147,11 @@ void Run::roll_back() {
 void Run::update() {
   rate_ = std::ldexp(learning_rate(config_.learning_rate, at_.samples + per_update_, total_),
                      -at_.rollbacks);
-  const double loss = gradients();
-  apply(loss);
+  const auto seed = config_.seed + static_cast<std::uint64_t>(at_.rollbacks) * kOtherSeed;
+  UpdateLoss loss = gradients_.add_up(at_.samples, damage_.count, seed);
+  note(loss.damage);
+  parts_ = std::move(loss.parts);
+  apply(loss.mean);
   at_.samples += per_update_;
 }
 
@@ -199,32 +163,36 @@ bool Run::due(std::int64_t every) const {
 void Run::record() {
   if (at_.skipped_in_a_row >= config_.non_finite_limit) return roll_back();
   const bool validated = due(config_.validate_every);
+  Panel panel;
   if (validated) {
-    const Panel panel = validate();
-    if (!panel.pictures.empty()) report_->add(panel, at_.samples);
+    panel = validate();
     judge();
   }
-  if (validated || due(config_.log_every)) {
-    Json line = {{"samples", at_.samples}, {"updates", at_.updates}};
-    if (at_.mean_weight > 0) line["mean_loss"] = at_.mean_loss / at_.mean_weight;
-    for (const auto& [name, value] : parts_) line[name] = value;
-    line["gradient_norm"] = norm_;
-    line["learning_rate"] = rate_;
-    line["skipped"] = at_.skipped;
-    if (damage_.count > 0) line["damaged"] = damage_.count;
-    if (validated) {
-      line["validation_loss"] = at_.validation_loss;
-      if (validation_damage_.count > 0) line["validation_damaged"] = validation_damage_.count;
-    }
-    if (at_.stopped_early) line["stopped_early"] = true;
-    log_.add(line);
-    report_->add(line);
-    if (validated) log_.draw(output_);
-    report_->write(log_, validated);
-  }
-  if (profiles_ && due(config_.profile_every))
-    profiles_->store(output_ / "averages", at_.samples, at_.updates);
+  if (validated || due(config_.log_every)) processes_.at_first([&] { log(panel, validated); });
+  if (due(config_.profile_every))
+    state_.store_profiles(output_ / "averages", at_.samples, at_.updates);
   if (due(config_.save_every)) save();
+}
+
+void Run::log(const Panel& panel, bool validated) {
+  if (!panel.pictures.empty()) report_->add(panel, at_.samples);
+  Json line = {{"samples", at_.samples}, {"updates", at_.updates}};
+  if (at_.mean_weight > 0) line["mean_loss"] = at_.mean_loss / at_.mean_weight;
+  for (const auto& [name, value] : parts_) line[name] = value;
+  line["gradient_norm"] = norm_;
+  line["learning_rate"] = rate_;
+  line["skipped"] = at_.skipped;
+  if (damage_.count > 0) line["damaged"] = damage_.count;
+  if (validated) {
+    line["validation_loss"] = at_.validation_loss;
+    for (const auto& [name, value] : validation_parts_) line["validation_" + name] = value;
+    if (validation_damage_.count > 0) line["validation_damaged"] = validation_damage_.count;
+  }
+  if (at_.stopped_early) line["stopped_early"] = true;
+  log_.add(line);
+  report_->add(line);
+  if (validated) log_.draw(output_);
+  report_->write(log_, validated);
 }
 
 /// Whether validation still gets better; ends the run when it has not for too long.
@@ -240,12 +208,23 @@ void Run::judge() {
 
 /// Judges the averaged weights; returns the pictures, for the report.
 Panel Run::validate() {
+  const Tensor average = state_.whole_average();
+  Panel panel;
+  processes_.at_first([&] { panel = judge_average(average); });
+  at_.validation_loss = processes_.sums({processes_.first() ? at_.validation_loss : 0})[0];
+  const auto damage = processes_.text_of(0, to_json(validation_damage_).dump());
+  if (!processes_.first()) from_json(parse_json(damage, "damage"), validation_damage_, "damage");
+  return panel;
+}
+
+Panel Run::judge_average(Tensor average) {
   const c10::NoGradGuard no_grad;
-  const SwappedWeights averaged(parameters_.weights(), average_);
+  const SwappedWeights averaged(parameters_.weights(), std::move(average));
   if (task_.validation_loss) {
-    auto [value, damage] = task_.validation_loss();
-    at_.validation_loss = value;
-    validation_damage_ = std::move(damage);
+    auto found = task_.validation_loss();
+    at_.validation_loss = found.value;
+    validation_damage_ = std::move(found.damage);
+    validation_parts_ = std::move(found.parts);
   }
   if (!task_.validation_panel) return {};
   Panel panel = task_.validation_panel();
@@ -258,34 +237,27 @@ Panel Run::validate() {
   return panel;
 }
 
-/// All that a snapshot keeps in full; shared with the run's own memory on a processor.
-StateDict Run::tensors() {
-  StateDict tensors = {{"weights", parameters_.weights()}, {"average", average_}};
-  if (profiles_)
-    for (std::size_t i = 0; i < PowerAverages::kWidths.size(); ++i)
-      tensors[fmt::format("profile.{}", i)] = profiles_->averages()[i];
-  return tensors;
+/// What a snapshot keeps beside tensors.
+Json Run::state() {
+  return {{"task", task_.name},
+          {"layout", parameters_.layout()},
+          {"optimiser", config_.optimiser.kind},
+          {"optimiser_numbers", state_.numbers()},
+          {"counters", to_json(at_)},
+          {"damage", to_json(damage_)},
+          {"validation_damage", to_json(validation_damage_)}};
 }
 
 void Run::save() {
-  Snapshot snapshot;
-  snapshot.samples = at_.samples;
-  snapshot.state = {{"task", task_.name},
-                    {"layout", parameters_.layout()},
-                    {"optimiser", config_.optimiser.kind},
-                    {"optimiser_numbers", optimiser_.numbers()},
-                    {"counters", to_json(at_)},
-                    {"damage", to_json(damage_)},
-                    {"validation_damage", to_json(validation_damage_)}};
-  for (const auto& [name, tensor] : tensors()) snapshot.tensors[name] = tensor.cpu();
-  for (const auto& [name, tensor] : optimiser_.tensors())
-    snapshot.tensors["optimiser." + name] = tensor.cpu();
-  snapshot.log = log_.text();
-  snapshots_.save(snapshot);
-  log_.write(output_);
+  Snapshot snapshot{at_.samples, state(), state_.gathered(), log_.text()};
+  processes_.at_first([&] {
+    for (const auto& [name, tensor] : task_.kept) snapshot.tensors[kKept + name] = tensor->cpu();
+    snapshots_->save(snapshot);
+    log_.write(output_);
+  });
 }
 
-void Run::restore(const Snapshot& snapshot) {
+void Run::check_fits(const Snapshot& snapshot) const {
   if (snapshot.state.at("task") != task_.name ||
       snapshot.state.at("layout") != parameters_.layout())
     throw Error(fmt::format("{}: holds snapshots of another task or of models of other sizes",
@@ -295,39 +267,63 @@ void Run::restore(const Snapshot& snapshot) {
     throw Error(
         fmt::format("{}: holds snapshots of a training with another optimiser", output_.string()),
         "give another output folder, or remove that one to start anew");
-  const c10::NoGradGuard no_grad;
-  for (auto& [name, tensor] : tensors()) {
-    const auto found = snapshot.tensors.find(name);
-    if (found == snapshot.tensors.end())
-      throw Error(fmt::format("{}: the snapshot has no \"{}\"", output_.string(), name),
-                  "trainer.profile_every cannot be switched on in the middle of a run");
-    Tensor(tensor).copy_(found->second);
-  }
-  StateDict moments;
-  for (const auto& [name, tensor] : snapshot.tensors)
-    if (name.starts_with("optimiser.")) moments[name.substr(10)] = tensor;
-  optimiser_.restore(moments, snapshot.state.at("optimiser_numbers"));
+}
+
+/// Goes back to the newest snapshot, which only the first process needs to see; false when there is
+/// none.
+bool Run::restore_latest() {
+  Snapshot snapshot;
+  std::string text;
+  processes_.at_first([&] {
+    auto found = snapshots_->load_latest();
+    if (!found) return;
+    snapshot = std::move(*found);
+    check_fits(snapshot);
+    text = snapshot.state.dump();
+  });
+  text = processes_.text_of(0, std::move(text));
+  if (text.empty()) return false;
+  const Json kept = parse_json(text, "snapshot");
+  state_.restore(snapshot.tensors, kept.at("optimiser_numbers"), output_);
+  restore_kept(snapshot.tensors);
   at_ = {};
   damage_ = validation_damage_ = {};
-  from_json(snapshot.state.at("counters"), at_, "snapshot");
+  from_json(kept.at("counters"), at_, "snapshot");
   const Json none = Json::object();  // snapshots from before samples could be damaged
-  from_json(snapshot.state.value("damage", none), damage_, "snapshot");
-  from_json(snapshot.state.value("validation_damage", none), validation_damage_, "snapshot");
+  from_json(kept.value("damage", none), damage_, "snapshot");
+  from_json(kept.value("validation_damage", none), validation_damage_, "snapshot");
   log_.restore(snapshot.log);
+  return true;
+}
+
+/// What the task keeps, from the first process to all.
+void Run::restore_kept(const StateDict& tensors) {
+  const c10::NoGradGuard no_grad;
+  for (const auto& [name, tensor] : task_.kept) {
+    const auto found = tensors.find(kKept + name);
+    processes_.at_first([&, named = name] {
+      if (found == tensors.end())
+        throw Error(fmt::format("{}: the snapshot has no \"{}\"", output_.string(), named),
+                    "give another output folder, or remove that one to start anew");
+    });
+    tensor->copy_(processes_.from_first(processes_.first() ? found->second : Tensor()));
+  }
 }
 
 void Run::finish() {
-  log_.write(output_);
-  log_.draw(output_);
-  report_->write(log_, true, true);
-  if (!task_.write_result) return;
-  const c10::NoGradGuard no_grad;
-  Tensor result = average_;
-  if (config_.result_profile > 0)
-    result = reconstructed_average(output_ / "averages", at_.samples, config_.result_profile)
-                 .to(average_.device());
-  const SwappedWeights averaged(parameters_.weights(), result);
-  task_.write_result(output_);
+  Tensor result = state_.whole_average();
+  processes_.at_first([&] {
+    log_.write(output_);
+    log_.draw(output_);
+    report_->write(log_, true, true);
+    if (!task_.write_result) return;
+    const c10::NoGradGuard no_grad;
+    if (config_.result_profile > 0)
+      result = reconstructed_average(output_ / "averages", at_.samples, config_.result_profile)
+                   .to(result.device());
+    const SwappedWeights averaged(parameters_.weights(), result);
+    task_.write_result(output_);
+  });
 }
 
 /// Does a few updates, a validation and a save, measures them and goes back to where it was.
@@ -350,7 +346,7 @@ TrainingForecast Run::forecast() {
   std::sort(updates.begin(), updates.end());
   told.update_seconds = updates[kTimed / 2];
   told.validation_seconds = seconds_of([&] { validate(); });
-  restore(*snapshots_.load_latest());
+  restore_latest();
   const auto left = total_ - at_.samples;
   const auto times = [&](std::int64_t every) {
     return static_cast<double>(total_ / every - at_.samples / every + (total_ % every != 0));
@@ -364,7 +360,7 @@ TrainingForecast Run::forecast() {
   const auto size = static_cast<std::uint64_t>(parameters_.size()) * sizeof(float);
   told.weight_bytes = 2 * size;
   told.optimiser_bytes =
-      static_cast<std::uint64_t>(optimiser_.bytes()) + size * (profiles_ ? 3 : 1);
+      static_cast<std::uint64_t>(state_.optimiser_bytes() + state_.average_bytes());
   return told;
 }
 
@@ -386,16 +382,20 @@ TrainingSummary Run::summary() const {
 
 TrainingSummary run_training(Task& task, const TrainerConfig& config, const fs::path& output,
                              const Runtime& runtime, const ProgressSink& sink,
-                             const ForecastSink& foretold) {
+                             const ForecastSink& foretold,
+                             const std::shared_ptr<Processes>& together) {
+  const auto processes = together ? together : std::make_shared<Processes>();
   check(config);
+  processes->at_first([&] { check_shared(config, processes->count()); });
   const auto start = std::chrono::steady_clock::now();
-  Run run(task, config, output);
-  if (run.samples() > 0) spdlog::info("going on after {} samples", run.samples());
+  Run run(task, config, output, *processes);
+  if (run.samples() > 0 && processes->first())
+    spdlog::info("going on after {} samples", run.samples());
   if (foretold && !run.finished()) foretold(run.forecast());
   {
     Progress progress("training " + task.name, run.total(), sink, run.samples());
     while (!run.finished()) {
-      if (runtime.cancel.requested()) {
+      if (processes->any(runtime.cancel.requested())) {
         run.save();
         throw Cancelled();
       }

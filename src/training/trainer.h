@@ -7,6 +7,7 @@
 #include "core/progress.h"
 #include "core/runtime.h"
 #include "data/loader.h"
+#include "training/processes.h"
 #include "training/task.h"
 #include "training/trainer_config.h"
 
@@ -46,8 +47,14 @@ using ForecastSink = std::function<void(const TrainingForecast&)>;
 /// stays non-finite, when too many samples are damaged,
 /// when the folder belongs to another task or when writing fails; saves and throws Cancelled when
 /// runtime.cancel asks.
+///
+/// `together`: the processes that share the run, each calling this with the same arguments; one
+/// alone where it is empty. Each computes its part of every update's batches, so that
+/// config.accumulation is a multiple of their number. The first one writes; any number can go on
+/// from its snapshots. foretold is empty in all or in none.
 TrainingSummary run_training(Task& task, const TrainerConfig& config,
                              const std::filesystem::path& output, const Runtime& runtime,
-                             const ProgressSink& progress = {}, const ForecastSink& foretold = {});
+                             const ProgressSink& progress = {}, const ForecastSink& foretold = {},
+                             const std::shared_ptr<Processes>& together = {});
 
 }  // namespace sumi

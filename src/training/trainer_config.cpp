@@ -33,8 +33,23 @@ void check(const TrainerConfig& config) {
   if (!(config.max_damaged >= 0 && config.max_damaged <= 1))
     throw Error(fmt::format("trainer.max_damaged: {} is not in 0 to 1", config.max_damaged),
                 "0.2 stops when more than a fifth of the samples is damaged");
+  if (config.precision != "fp32" && config.precision != "bf16")
+    throw Error(fmt::format("trainer.precision: unknown \"{}\"", config.precision),
+                "use fp32 or bf16");
   check(config.learning_rate);
   check(config.optimiser);
+}
+
+void check_shared(const TrainerConfig& config, int processes) {
+  if (config.accumulation % processes == 0) return;
+  const int whole = config.batch_size * config.accumulation;
+  throw Error(fmt::format("trainer.accumulation: {} batches per update cannot be shared by {} "
+                          "processes",
+                          config.accumulation, processes),
+              whole % processes == 0
+                  ? fmt::format("the same {} samples per update are batch_size {}, accumulation {}",
+                                whole, whole / processes, processes)
+                  : fmt::format("give a multiple of {}", processes));
 }
 
 }  // namespace sumi

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/config.h"
 #include "training/learning_rate.h"
@@ -26,6 +27,7 @@ struct TrainerConfig {
   std::int64_t profile_every = 0;
   double result_profile = 0;
   double max_damaged = 0.2;
+  std::string precision = "fp32";
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -53,10 +55,16 @@ struct TrainerConfig {
           "sigma_rel, 0.01 to 0.25), made from those files; 0: the plain average of ema_decay");
     visit("max_damaged", self.max_damaged,
           "share of damaged samples, 0 to 1, above which the run stops; 16 never are too many");
+    visit("precision", self.precision,
+          "fp32, or bf16: products of matrices and kernels in bfloat16; weights, gradients, norms "
+          "and losses stay fp32. For GPUs and processors with bf16 units");
   }
 };
 
 /// Throws Error naming the field when a number makes no sense.
 void check(const TrainerConfig& config);
+
+/// Throws Error when the batches of an update cannot be shared by so many processes.
+void check_shared(const TrainerConfig& config, int processes);
 
 }  // namespace sumi

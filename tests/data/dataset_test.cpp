@@ -124,11 +124,11 @@ TEST_F(SmallWorld, SpritesAreDrawnOnce) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(cache_.path() / "sprites"))
     files.push_back(entry.path());
-  ASSERT_EQ(files.size(), 1u);
+  ASSERT_EQ(files.size(), 2u);  // one for each source
   const auto written = fs::last_write_time(files[0]);
   open("scorer");
   EXPECT_EQ(fs::last_write_time(files[0]), written);
-  write_file(files[0], std::string_view("\x10\0\0\0\0\0\0\0short", 13));
+  write_file(files[0], std::string_view("short\x10\0\0\0\0\0\0\0", 13));
   EXPECT_THROW(open(), Error);
 }
 

@@ -7,6 +7,7 @@
 
 #include "core/files.h"
 #include "models/mmdit_cost.h"
+#include "nn/kernels/byte_layers.h"
 #include "nn/rms_norm.h"
 #include "weights/checkpoint.h"
 
@@ -159,6 +160,27 @@ TEST(MMDiT, AnItemOfABatchIsTheItemAlone) {
     const Inputs one = {in.sample.narrow(0, i, 1), in.times.narrow(0, i, 1),
                         in.context.narrow(0, i, 1), in.pooled.narrow(0, i, 1)};
     EXPECT_TRUE(together[i].equal(run(network, one)[0])) << i;
+  }
+}
+
+TEST(MMDiT, Int8StaysNearAndKeepsItemsApart) {
+  if (!multiplies_bytes()) GTEST_SKIP() << "this processor has no VNNI";
+  const torch::NoGradGuard no_gradients;
+  auto config = wide();
+  config.attention_head_dim = 64;
+  config.caption_projection_dim = 128;
+  auto network = random_network(config);
+  const auto in = inputs(config, 2, 8, 12);
+  const auto exact = run(network, in);
+  set_precision(network, Precision::int8);
+  run(network, in);  // measures the layers
+  const auto coded = run(network, in);
+  EXPECT_FALSE(coded.equal(exact));
+  EXPECT_LT(((coded - exact).norm() / exact.norm()).item<double>(), 0.1);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    const Inputs one = {in.sample.narrow(0, i, 1), in.times.narrow(0, i, 1),
+                        in.context.narrow(0, i, 1), in.pooled.narrow(0, i, 1)};
+    EXPECT_TRUE(coded[i].equal(run(network, one)[0])) << i;
   }
 }
 

@@ -11,6 +11,7 @@
 #include "nn/kernels/packed_convolution.h"
 #include "nn/kernels/picture_input.h"
 #include "nn/kernels/winograd.h"
+#include "nn/kernels/word_convolution.h"
 
 namespace sumi {
 namespace {
@@ -33,6 +34,9 @@ void expect_close(const Floats& ours, const Reals& exact, double relative) {
   for (std::size_t i = 0; i < exact.size(); ++i)
     ASSERT_NEAR(ours[i], exact[i], relative * most) << "element " << i;
 }
+
+/// Of the largest number of the result, of one in 16-bit integers.
+constexpr double kWordError = 1e-3;
 
 /// A 3 x 3 convolution of one or two sources and what happens to them before it.
 struct Case {
@@ -128,16 +132,16 @@ class StagedConvolutions : public testing::TestWithParam<Case> {
     return y;
   }
 
-  void expect_all_forms(const PackedConvolution::Options& options) {
+  void expect_all_forms(const PackedConvolution::Options& options, double relative = 1e-5) {
     PackedConvolution layer(shape_, weight_.data(), bias_.data(), options);
     Floats out(residual_.size(), NAN);
     ASSERT_TRUE(layer.run(input_, out.data()));
-    expect_close(out, exact(false), 1e-5);
+    expect_close(out, exact(false), relative);
     ASSERT_TRUE(layer.run(input_, out.data(), residual_.data()));
-    expect_close(out, exact(true), 1e-5);
+    expect_close(out, exact(true), relative);
     out = residual_;
     ASSERT_TRUE(layer.run(input_, out.data(), out.data()));
-    expect_close(out, exact(true), 1e-5);
+    expect_close(out, exact(true), relative);
   }
 
   Floats first_, second_, scale_, shift_, weight_, bias_, residual_;
@@ -150,6 +154,22 @@ INSTANTIATE_TEST_SUITE_P(Pictures, StagedConvolutions, testing::ValuesIn(kCases)
 TEST_P(StagedConvolutions, LargeTiles) { expect_all_forms({}); }
 TEST_P(StagedConvolutions, SmallTiles) { expect_all_forms({.large_tiles = 0}); }
 TEST_P(StagedConvolutions, Direct) { expect_all_forms({.large_tiles = 0, .small_tiles = 0}); }
+
+TEST_P(StagedConvolutions, Words) {
+  if (!WordConvolution::serves(shape_)) GTEST_SKIP() << "this processor has no AVX-512 VNNI";
+  EXPECT_STREQ(PackedConvolution(shape_, weight_.data(), nullptr, {.words = true}).method(),
+               "winograd 4 in words");
+  expect_all_forms({.words = true}, kWordError);
+}
+
+TEST_P(StagedConvolutions, WordsOnceWithoutKeepingWeights) {
+  Floats out = residual_;
+  convolve_once(shape_, weight_.data(), bias_.data(), input_, out.data(), out.data(), true);
+  expect_close(out, exact(true), kWordError);
+  bias_.assign(bias_.size(), 0);
+  convolve_once(shape_, weight_.data(), nullptr, input_, out.data(), nullptr, true);
+  expect_close(out, exact(false), kWordError);
+}
 
 TEST_P(StagedConvolutions, OnceWithoutKeepingWeights) {
   Floats out(residual_.size(), NAN);
@@ -192,6 +212,69 @@ TEST(Stage, RunsBesideThePictureAreZero) {
     stage(input, {0, y, first, first + 3, 0, 0, 1}, out.data(), 1);
     EXPECT_EQ(out, Floats(3, 0)) << first << " " << y;
   }
+}
+
+/// Error of a convolution in words against one in floats, in dB.
+double word_snr_db(const Floats& x, const ImageSize& size, std::int64_t in, std::int64_t out,
+                   const Floats& weight) {
+  const ConvolutionShape shape = {in, out, 3, 1, {1, 1, 1, 1}};
+  const PictureInput input = {.sources = {{{x.data(), in}, {}}}, .size = size};
+  Floats exact(static_cast<std::size_t>(size.pixels() * out)), words(exact.size());
+  convolve_once(shape, weight.data(), nullptr, input, exact.data());
+  convolve_once(shape, weight.data(), nullptr, input, words.data(), nullptr, true);
+  double power = 0, error = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    power += double{exact[i]} * exact[i];
+    error += std::pow(double{exact[i]} - words[i], 2);
+  }
+  return 10 * std::log10(power / error);
+}
+
+TEST(WordConvolution, KeepsSixtyDecibels) {
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  const ImageSize size = {1, 24, 20};
+  auto x = random_floats(size.pixels() * 96, 20);
+  const auto weight = random_floats(96 * 48 * 9, 21, 0.03f);
+  EXPECT_GT(word_snr_db(x, size, 96, 48, weight), 60);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += 3;  // far from zero mean
+  EXPECT_GT(word_snr_db(x, size, 96, 48, weight), 60);
+  for (std::size_t i = 0; i < x.size(); i += 96) x[i] *= 50;  // a channel beyond the others
+  EXPECT_GT(word_snr_db(x, size, 96, 48, weight), 50);
+}
+
+TEST(WordConvolution, LongestRowsDoNotOverflow) {
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  const ImageSize size = {1, 4, 4};
+  const std::int64_t in = 2048;
+  const Floats x(static_cast<std::size_t>(size.pixels() * in), 1e6f);
+  const Floats weight(static_cast<std::size_t>(16 * in * 9), 1.0f);
+  EXPECT_GT(word_snr_db(x, size, in, 16, weight), 50);
+}
+
+TEST(WordConvolution, WhatIsNoNumberStaysNone) {
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  const ImageSize size = {1, 12, 12};
+  const auto weight = random_floats(16 * 16 * 9, 22);
+  for (const auto bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    auto x = random_floats(size.pixels() * 16, 23);
+    x[5 * 16 + 3] = bad;  // pixel (0, 5)
+    Floats out(x.size());
+    convolve_once({16, 16, 3, 1, {1, 1, 1, 1}}, weight.data(), nullptr,
+                  {.sources = {{{x.data(), 16}, {}}}, .size = size}, out.data(), nullptr, true);
+    EXPECT_TRUE(std::isnan(out[5 * 16])) << bad;
+    EXPECT_TRUE(std::isfinite(out[(11 * 12 + 11) * 16])) << bad;
+  }
+}
+
+TEST(WordConvolution, NothingGivesTheBias) {
+  const ImageSize size = {1, 5, 5};
+  const Floats x(static_cast<std::size_t>(size.pixels() * 3)), weight(4 * 3 * 9);
+  const Floats bias = {1, 2, 3, 4};
+  Floats out(static_cast<std::size_t>(size.pixels() * 4), NAN);
+  convolve_once({3, 4, 3, 1, {1, 1, 1, 1}}, weight.data(), bias.data(),
+                {.sources = {{{x.data(), 3}, {}}}, .size = size}, out.data(), nullptr, true);
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], bias[i % 4]);
 }
 
 TEST(GroupNormScales, GiveTheNormAsTheConvolutionReads) {

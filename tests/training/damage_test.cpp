@@ -1,6 +1,7 @@
 // Trainings over a folder of one's own pictures of which some cannot be read.
 #include <gmock/gmock.h>
 
+#include <memory>
 #include <set>
 
 #include "core/error.h"
@@ -115,6 +116,29 @@ TEST(Damage, ReadersPassOverItWhateverTheOrderOfCalls) {
     EXPECT_TRUE(again.pictures.equal(batches[i].pictures)) << i;
     EXPECT_EQ(again.captions, batches[i].captions) << i;
     EXPECT_EQ(again.damage.names, batches[i].damage.names) << i;
+  }
+}
+
+/// What three processes read, each its blocks of two batches, is what one reads.
+TEST(Damage, SharesOfSeveralReadersAreTheWhole) {
+  for (const std::string damaged : {"", "cmv"}) {
+    const TemporaryDirectory folder;
+    const auto dataset = open_world(make_world(folder.path(), damaged), "train");
+    BatchReader whole(dataset, 0.2);
+    std::vector<std::unique_ptr<BatchReader>> readers;
+    for (int i = 0; i < 3; ++i) readers.push_back(std::make_unique<BatchReader>(dataset, 0.2));
+    Damage damage;
+    for (int i = 0; i < 24; ++i) {
+      Draw draw{.first = 4 * i, .count = 4, .damaged = damage.count};
+      const Batch expected = whole.read(draw);
+      draw.share = {8, 24, i % 2 * 4};
+      const Batch batch = readers[static_cast<std::size_t>(i / 2 % 3)]->read(draw);
+      EXPECT_TRUE(batch.pictures.equal(expected.pictures)) << i;
+      EXPECT_EQ(batch.captions, expected.captions) << i;
+      EXPECT_EQ(batch.damage.names, expected.damage.names) << i;
+      damage.add(expected.damage);
+    }
+    EXPECT_EQ(damage.count > 0, !damaged.empty());
   }
 }
 

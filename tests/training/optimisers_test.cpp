@@ -12,6 +12,27 @@
 namespace sumi {
 namespace {
 
+/// Muon is for hidden layers; a transformer's first and last layer are not, however alike a hidden
+/// layer's name is.
+TEST(ParameterBuffer, KnowsTheHiddenLayers) {
+  std::vector<Tensor> tensors;
+  for (int i = 0; i < 7; ++i) tensors.push_back(torch::zeros({2, 3}));
+  tensors.push_back(torch::zeros({3}));
+  const std::vector<NamedSlot> slots = {
+      {"transformer.pos_embed.proj.weight", &tensors[0]},
+      {"transformer.proj_out.weight", &tensors[1]},
+      {"transformer.transformer_blocks.0.attn.to_q.weight", &tensors[2]},
+      {"unet.down_blocks.0.attentions.0.proj_out.weight", &tensors[3]},
+      {"unet.conv_in.weight", &tensors[4]},
+      {"text_encoder.text_model.embeddings.token_embedding.weight", &tensors[5]},
+      {"transformer.context_embedder.weight", &tensors[6]},
+      {"transformer.context_embedder.bias", &tensors[7]}};
+  const ParameterBuffer buffer(slots);
+  std::vector<std::int64_t> starts;
+  for (const auto& matrix : matrices_of(buffer.slices())) starts.push_back(matrix.start);
+  EXPECT_EQ(starts, (std::vector<std::int64_t>{32, 48, 96}));
+}
+
 Tensor noise(at::IntArrayRef shape, std::uint64_t seed) {
   return at::randn(shape, generator_of(seed), torch::TensorOptions());
 }

@@ -96,6 +96,26 @@ TEST(Recipe, RangesOfObjectives) {
   EXPECT_NE(advice(R"("trainer": {"result_profile": 0.5, "profile_every": 100})"), "");
 }
 
+TEST(Recipe, TrainsTheNetworkThatItDescribes) {
+  const TemporaryDirectory folder;
+  const auto network = [&](const std::string& part) {
+    write_file(folder.path() / "recipe.json",
+               R"({"task": "text_to_image", "world": "w", "autoencoder": "a")" + part + "}");
+    return read_recipe(folder.path() / "recipe.json").network;
+  };
+  const std::string flow = R"(, "scheduler": {"beta_schedule": "flow", "prediction_type": "flow"})";
+  const std::string text = R"(, "text_encoder": {"hidden_size": 32, "num_attention_heads": 2})";
+  const std::string transformer =
+      R"(, "transformer": {"joint_attention_dim": 32, "pooled_projection_dim": 32})";
+  EXPECT_EQ(network(""), "unet");
+  EXPECT_EQ(network(flow + text + transformer), "transformer");
+  EXPECT_EQ(network(flow + text + transformer + R"(, "unet": {}, "network": "unet")"), "unet");
+  EXPECT_THROW(network(flow + text + transformer + R"(, "unet": {})"), Error);
+  EXPECT_THROW(network(text + transformer), Error);  // not taught flow
+  EXPECT_THROW(network(flow + transformer), Error);  // text of another width
+  EXPECT_THROW(network(R"(, "network": "perceptron")"), Error);
+}
+
 TEST(Recipe, StagesAreOtherRecipes) {
   const TemporaryDirectory folder;
   const auto file = folder.path() / "all.json";

@@ -2,7 +2,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "diffusion/plan.h"
 #include "media/image.h"
+#include "models/mmdit.h"
 #include "smallest.h"
 #include "training/autoencoder_task.h"
 #include "training/objective.h"
@@ -66,6 +68,27 @@ void train_in_two_parts(const Recipe& recipe, const fs::path& output,
   train(recipe, output, runtime, callbacks);
 }
 
+/// What diffusers' classes for the parts would read, and a table of places that nothing trained.
+void expect_a_transformer_of_flow(const fs::path& model) {
+  const Json index = read_json(model / "model_index.json");
+  EXPECT_EQ(index["_class_name"], "SumiFlowPipeline");
+  EXPECT_EQ(index["transformer"], Json({"diffusers", "SD3Transformer2DModel"}));
+  EXPECT_FALSE(index.contains("unet"));
+  const auto scheduler = read_diffusers_scheduler(
+      read_json(model / "scheduler" / "scheduler_config.json"), "scheduler");
+  EXPECT_EQ(scheduler.sampler->name, "Euler");
+  EXPECT_EQ(scheduler.config.beta_schedule, "flow");
+  const auto config = read_model_config<MMDiTConfig>(
+      read_json(model / "transformer" / "config.json"), "transformer/config.json");
+  MMDiT read(config), fresh(config);
+  bind(read, open_checkpoint(model).components.at("transformer"), "transformer");
+  initialise(fresh, 1);
+  EXPECT_TRUE(state_of(read)
+                  .at(kMMDiTPlaces)
+                  .equal(state_of(fresh).at(kMMDiTPlaces).to(torch::kHalf).to(torch::kFloat)));
+  EXPECT_GT(state_of(read).at("proj_out.weight").abs().max().item<float>(), 0);
+}
+
 TEST(Tasks, TheSmallestRecipesTouchEverything) {
   const TemporaryDirectory folder;
   const auto world = make_world(folder.path());
@@ -104,6 +127,16 @@ TEST(Tasks, TheSmallestRecipesTouchEverything) {
   const auto [warm, after] = first_and_last_loss(folder.path() / "further");
   EXPECT_LT(warm, 0.9 * first);
   EXPECT_GT(after, 0);
+
+  const auto flow = folder.path() / "transformer", straight = folder.path() / "straight";
+  train_in_two_parts(smallest("transformer", world), flow);
+  const auto [flow_first, flow_last] = first_and_last_loss(flow);
+  EXPECT_LT(flow_last, 0.9 * flow_first);
+  expect_a_transformer_of_flow(flow / "model");
+  train(smallest("transformer", world), straight, runtime);
+  const fs::path weights = "model/transformer/diffusion_pytorch_model.safetensors";
+  EXPECT_TRUE(read_text_file(flow / weights) == read_text_file(straight / weights))
+      << "the interrupted run ended with other bytes";
 
   train_in_two_parts(smallest("scorer", world), folder.path() / "scorer");
   const auto [scorer_first, scorer_last] = first_and_last_loss(folder.path() / "scorer");

@@ -19,6 +19,9 @@ class PackedConvolution {
     std::size_t large_tiles = std::size_t{16} << 20;
     /// Bytes of weights for tiles of 2 x 2 pixels (1.8 times the plain weights). 0: never.
     std::size_t small_tiles = std::size_t{48} << 20;
+    /// 4 x 4 tiles in products of 16-bit integers where the processor has them (WordConvolution),
+    /// whose weights then count half as much against large_tiles.
+    bool words = false;
   };
 
   /// weight: [out, in, kernel, kernel]; bias: [out] or null. Both are copied.
@@ -44,10 +47,13 @@ class PackedConvolution {
   /// [pixels, out] from its start on. False, with nothing written, for any other.
   [[nodiscard]] bool run_in_place(float* x, std::int64_t pixels);
 
+  /// Memory that the weights of such a layer would take, without making it.
+  static std::size_t bytes_for(const ConvolutionShape& shape, const Options& options);
+
   const ConvolutionShape& shape() const;
   /// Memory the weights take.
   std::size_t bytes() const;
-  /// "winograd 4", "winograd 2", "pointwise" or "direct".
+  /// "winograd 4 in words", "winograd 4", "winograd 2", "pointwise" or "direct".
   const char* method() const;
 
  private:
@@ -60,8 +66,9 @@ class PackedConvolution {
 bool convolves_once(const ConvolutionShape& shape, const ImageSize& size);
 
 /// PackedConvolution for one call, where convolves_once(shape, x.size). weight: [out, in, 3, 3];
-/// bias: [out] or null.
+/// bias: [out] or null; words: as in PackedConvolution::Options.
 void convolve_once(const ConvolutionShape& shape, const float* weight, const float* bias,
-                   const PictureInput& x, float* out, const float* residual = nullptr);
+                   const PictureInput& x, float* out, const float* residual = nullptr,
+                   bool words = false);
 
 }  // namespace sumi

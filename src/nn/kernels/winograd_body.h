@@ -126,27 +126,40 @@ void winograd_input(const float* pixels, std::int64_t row_stride, std::int64_t p
   });
 }
 
-template <int kTile>
-void winograd_output(const float* products, std::int64_t stride, const TilePlace& at,
-                     std::int64_t pixel_stride, std::int64_t channels, const float* bias,
-                     const float* residual, float* image) {
+/// Sums of a tile's products -> its pixels. `sum(frequency, c, count)` gives some channels of one
+/// frequency, `finish(y, c, count)` what becomes of them before the residual.
+template <int kTile, class Sum, class Finish>
+inline void winograd_pixels(const TilePlace& at, std::int64_t pixel_stride, std::int64_t channels,
+                            const float* residual, float* image, const Sum& sum,
+                            const Finish& finish) {
   constexpr int kSide = kTile + 2;
   const auto rows = at.height - at.y < kTile ? at.height - at.y : kTile;
   const auto columns = at.width - at.x < kTile ? at.width - at.x : kTile;
   const auto start = (at.y * at.width + at.x) * pixel_stride;
   over_channels(channels, [&](std::int64_t c, std::int64_t count) {
     Floats m[kSide * kSide], half[kTile * kSide], y[kTile * kTile];
-    for (int i = 0; i < kSide * kSide; ++i) m[i] = load(products + i * stride + c, count);
+    for (int i = 0; i < kSide * kSide; ++i) m[i] = sum(i, c, count);
     for (int i = 0; i < kSide; ++i) Axis<kTile>::output(m + i, kSide, half + i, kSide);
     for (int i = 0; i < kTile; ++i) Axis<kTile>::output(half + i * kSide, 1, y + i * kTile, 1);
-    const Floats offset = load(bias + c, count);
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t j = 0; j < columns; ++j) {
         const auto pixel = start + (i * at.width + j) * pixel_stride + c;
-        const Floats sum = y[i * kTile + j] + offset;
-        store(image + pixel, residual ? sum + load(residual + pixel, count) : sum, count);
+        const Floats done = finish(y[i * kTile + j], c, count);
+        store(image + pixel, residual ? done + load(residual + pixel, count) : done, count);
       }
   });
+}
+
+template <int kTile>
+void winograd_output(const float* products, std::int64_t stride, const TilePlace& at,
+                     std::int64_t pixel_stride, std::int64_t channels, const float* bias,
+                     const float* residual, float* image) {
+  winograd_pixels<kTile>(
+      at, pixel_stride, channels, residual, image,
+      [&](int frequency, std::int64_t c, std::int64_t count) {
+        return load(products + frequency * stride + c, count);
+      },
+      [&](Floats y, std::int64_t c, std::int64_t count) { return y + load(bias + c, count); });
 }
 
 }  // namespace

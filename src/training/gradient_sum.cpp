@@ -1,0 +1,154 @@
+#include "training/gradient_sum.h"
+
+#include <c10/core/GradMode.h>
+
+#include <numeric>
+
+#include "core/error.h"
+#include "nn/bf16_products.h"
+#include "training/randomness.h"
+
+namespace sumi {
+namespace {
+
+/// How often the sum of one of `processes` blocks is still to be cut: what the blocks themselves
+/// are is cut already.
+int halvings_within(int processes, int most) {
+  int halvings = most;
+  for (; processes % 2 == 0 && halvings > 0; processes /= 2) --halvings;
+  return processes == 1 ? halvings : 0;
+}
+
+}  // namespace
+
+GradientSum::GradientSum(const Task& task, const TrainerConfig& config, ParameterBuffer& parameters,
+                         const std::vector<Shard>& shards, Processes& processes)
+    : task_(task),
+      config_(config),
+      parameters_(parameters),
+      processes_(processes),
+      own_count_(config.accumulation / processes.count()) {
+  for (const auto& shard : shards) ranges_.push_back(shard.range);
+}
+
+/// One batch's gradients on top of those that are there.
+void GradientSum::add(int batch, Block& block) {
+  const std::int64_t size = config_.batch_size, first = block.first + batch * size;
+  Draw draw;
+  draw.first = first;
+  draw.count = config_.batch_size;
+  draw.seed = mix_seed(block.seed, static_cast<std::uint64_t>(first));
+  draw.damaged = block.damaged + block.damage.count;
+  draw.share = {own_count_ * size, config_.accumulation * size,
+                (batch - processes_.rank() * own_count_) * size};
+  Loss loss = task_.loss(draw);
+  block.damage.add(loss.damage);
+  (loss.total / config_.accumulation).backward();
+  block.losses.push_back(loss.total.item<double>());
+  block.parts = std::move(loss.parts);
+}
+
+/// The gradients of `count` batches from `batch` on, and of nothing else.
+void GradientSum::sum(int batch, int count, int halvings, Block& block) {
+  if (count <= 2 || count % 2 != 0 || halvings == 0) {
+    parameters_.clear_gradients();
+    for (int i = 0; i < count; ++i) add(batch + i, block);
+    return;
+  }
+  sum(batch, count / 2, halvings - 1, block);
+  Tensor& half = halves_[static_cast<std::size_t>(halvings - 1)];
+  if (!half.defined()) half = at::empty_like(parameters_.gradients());
+  half.copy_(parameters_.gradients());
+  sum(batch + count / 2, count / 2, halvings - 1, block);
+  parameters_.gradients().add_(half);
+}
+
+GradientSum::Block GradientSum::computed(std::int64_t first, std::uint64_t damaged,
+                                         std::uint64_t seed) {
+  Block block;
+  block.first = first;
+  block.damaged = damaged;
+  block.seed = seed;
+  const auto compute = [&] {
+    const Bf16Products products(config_.precision == "bf16");
+    sum(processes_.rank() * own_count_, own_count_, halvings_within(processes_.count(), kHalvings),
+        block);
+  };
+  if (processes_.count() == 1) {
+    compute();
+    return block;
+  }
+  try {
+    compute();
+  } catch (const Error& error) {
+    block.error = error;
+  }
+  return block;
+}
+
+/// Brings the blocks of all processes to what they would be in one: a process starts as if no
+/// sample of this update was damaged before its block; where that was wrong, it computes again.
+/// Returns the losses of all batches. `damaged` samples come before the update.
+std::vector<double> GradientSum::settled(Block& block, std::uint64_t damaged) {
+  if (processes_.count() == 1) return block.losses;
+  const auto count = static_cast<std::size_t>(processes_.count());
+  const auto rank = static_cast<std::size_t>(processes_.rank());
+  const auto own = static_cast<std::size_t>(own_count_);
+  for (;;) {
+    block.losses.resize(own);
+    std::vector<double> told(count * (3 + own));
+    double* mine = &told[rank * (3 + own)];
+    mine[0] = static_cast<double>(block.damaged);
+    mine[1] = static_cast<double>(block.damage.count);
+    mine[2] = block.error ? 1 : 0;
+    std::copy(block.losses.begin(), block.losses.end(), mine + 3);
+    told = processes_.sums(std::move(told));
+    std::vector<double> losses;
+    std::uint64_t before = damaged, before_own = damaged;
+    bool right = true;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double* its = &told[i * (3 + own)];
+      if (i == rank) before_own = before;
+      right = right && static_cast<std::uint64_t>(its[0]) == before;
+      if (right && its[2] > 0)
+        processes_.throw_of(static_cast<int>(i), block.error ? block.error->what() : "",
+                            block.error ? block.error->hint() : "");
+      before += static_cast<std::uint64_t>(its[1]);
+      losses.insert(losses.end(), its + 3, its + 3 + own);
+    }
+    if (right) return losses;
+    if (block.damaged != before_own) block = computed(block.first, before_own, block.seed);
+  }
+}
+
+UpdateLoss GradientSum::joined(Block&& block, const std::vector<double>& losses) {
+  UpdateLoss update;
+  update.mean = std::accumulate(losses.begin(), losses.end(), 0.0) / config_.accumulation;
+  update.parts = std::move(block.parts);
+  if (processes_.count() == 1) {
+    update.damage = std::move(block.damage);
+    return update;
+  }
+  const bool last = processes_.rank() + 1 == processes_.count();
+  std::vector<double> values = {static_cast<double>(block.damage.count)};
+  for (const auto& part : update.parts) values.push_back(last ? part.second : 0);
+  values = processes_.sums(std::move(values));
+  for (std::size_t i = 0; i < update.parts.size(); ++i) update.parts[i].second = values[1 + i];
+  if (values[0] == 0) return update;
+  for (int i = 0; i < processes_.count(); ++i) {
+    Damage damage;
+    from_json(parse_json(processes_.text_of(i, to_json(block.damage).dump()), "damage"), damage,
+              "damage");
+    update.damage.add(damage);
+  }
+  return update;
+}
+
+UpdateLoss GradientSum::add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed) {
+  Block block = computed(first, damaged, seed);
+  const auto losses = settled(block, damaged);
+  processes_.add_to_owners(parameters_.gradients(), ranges_);
+  return joined(std::move(block), losses);
+}
+
+}  // namespace sumi

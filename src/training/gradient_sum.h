@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "training/processes.h"
+#include "training/shards.h"
+#include "training/task.h"
+#include "training/trainer_config.h"
+
+namespace sumi {
+
+/// What the batches of one update came to.
+struct UpdateLoss {
+  double mean = 0;
+  std::vector<std::pair<std::string, double>> parts;  ///< of the last batch
+  Damage damage;                                      ///< on the way to all of them
+};
+
+/// The gradients of an update's `accumulation` batches, added up over all processes. Each process
+/// computes a block of neighbouring batches; `accumulation` is a multiple of their number. The sum
+/// is a tree that is cut in halves three times at most, so that 1, 2, 4 and 8 processes come to the
+/// same bits.
+class GradientSum {
+ public:
+  GradientSum(const Task& task, const TrainerConfig& config, ParameterBuffer& parameters,
+              const std::vector<Shard>& shards, Processes& processes);
+
+  /// The batches that follow `first` good and `damaged` damaged samples. Afterwards the gradients
+  /// of this process's shard are the sum; the rest of the buffer is of no use. In each process:
+  /// throws the Error that one process alone would have met.
+  UpdateLoss add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
+
+ private:
+  /// This process's part of an update.
+  struct Block {
+    std::int64_t first = 0;      ///< good samples before the update
+    std::uint64_t damaged = 0;   ///< damaged ones before the block
+    std::uint64_t seed = 0;      ///< of the update
+    std::vector<double> losses;  ///< of each batch
+    std::vector<std::pair<std::string, double>> parts;
+    Damage damage;
+    std::optional<Error> error;
+  };
+
+  Block computed(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
+  void sum(int batch, int count, int halvings, Block& block);
+  void add(int batch, Block& block);
+  std::vector<double> settled(Block& block, std::uint64_t damaged);
+  UpdateLoss joined(Block&& block, const std::vector<double>& losses);
+
+  static constexpr int kHalvings = 3;
+
+  const Task& task_;
+  const TrainerConfig& config_;
+  ParameterBuffer& parameters_;
+  Processes& processes_;
+  std::vector<Range> ranges_;
+  int own_count_;                         ///< batches of this process
+  std::array<Tensor, kHalvings> halves_;  ///< sums that wait for their other half
+};
+
+}  // namespace sumi
