@@ -104,8 +104,8 @@ TEST_F(Plans, AreSaidInWords) {
   tiled.tiles = {.always = true, .never = false, .tile_px = 256};
   tiled.unet_stays = false;
   EXPECT_EQ(describe(tiled),
-            "int8, 2 pictures at a time, decoded in tiles of 256 pixels after the U-Net's weights "
-            "are let go");
+            "int8, 2 pictures at a time, decoded in tiles of 256 pixels after the denoiser's "
+            "weights are let go");
 }
 
 TEST_F(Plans, ARunSaysWhatItChoseAndKeepsToItsBudget) {

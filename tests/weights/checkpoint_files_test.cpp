@@ -44,9 +44,9 @@ TEST_F(CheckpointFilesTest, FamiliesAreToldByNames) {
   write_names(at("vae"), {{"encoder.conv_in.weight", 4}, {"decoder.up.0.block.0.norm1.weight", 1}});
   const std::string joint = "model.diffusion_model.joint_blocks.";
   write_names(at("sd3"), {{joint + "0.x_block.attn.proj.bias", 1},
-                          {joint + "0.context_block.adaLN_modulation.1.bias", 12},
+                          {joint + "0.context_block.adaLN_modulation.1.bias", 1},
                           {joint + "1.x_block.attn.proj.bias", 1},
-                          {joint + "1.context_block.adaLN_modulation.1.bias", 4}});
+                          {joint + "1.context_block.adaLN_modulation.1.bias", 1}});
   const auto sd3 = open_checkpoint_files(at("sd3"));
   EXPECT_EQ(sd3.family, "sd3");
   const auto& blocks = sd3.components.at("transformer");

@@ -29,7 +29,7 @@ double cost_of(const WinogradPlan& plan, int tile, int threads) {
 /// Few tiles where the weights stay near the processor, so that what a thread works on stays nearer
 /// still; where they come from memory, so many that reading them for each block does not count.
 std::int64_t most_tiles(std::int64_t weight_bytes) {
-  constexpr std::int64_t kNear = 4 << 20, kFew = 48, kMany = 128;
+  constexpr std::int64_t kNear = 20 << 20, kFew = 48, kMany = 128;
   return weight_bytes <= kNear ? kFew : kMany;
 }
 
