@@ -43,10 +43,17 @@ TEST_F(CheckpointFilesTest, FamiliesAreToldByNames) {
   write_names(at("text2"), {{unet + "0.0.bias", 1}, {"cond_stage_model.model.ln_final.bias", 1}});
   write_names(at("vae"), {{"encoder.conv_in.weight", 4}, {"decoder.up.0.block.0.norm1.weight", 1}});
   const std::string joint = "model.diffusion_model.joint_blocks.";
-  write_names(at("sd3"), {{joint + "0.x_block.attn.proj.bias", 1},
-                          {joint + "0.context_block.adaLN_modulation.1.bias", 1},
-                          {joint + "1.x_block.attn.proj.bias", 1},
-                          {joint + "1.context_block.adaLN_modulation.1.bias", 1}});
+  const std::string values(12, 'x');
+  const auto vector = [&](const std::string& name, std::size_t size) {
+    return NamedViews::value_type{joint + name,
+                                  {DType::u8,
+                                   {static_cast<std::int64_t>(size)},
+                                   craft::as_bytes(std::string_view(values).substr(0, size))}};
+  };
+  write_safetensors(at("sd3"), {vector("0.x_block.attn.proj.bias", 2),
+                                vector("0.context_block.adaLN_modulation.1.bias", 12),
+                                vector("1.x_block.attn.proj.bias", 2),
+                                vector("1.context_block.adaLN_modulation.1.bias", 4)});
   const auto sd3 = open_checkpoint_files(at("sd3"));
   EXPECT_EQ(sd3.family, "sd3");
   const auto& blocks = sd3.components.at("transformer");
