@@ -10,8 +10,8 @@
 #include <set>
 
 #include "core/error.h"
-#include "data/mask.h"
 #include "data/csv.h"
+#include "data/mask.h"
 #include "data/opt_out.h"
 #include "data/rasterise.h"
 #include "data/shard.h"

@@ -87,7 +87,8 @@ struct Recipe {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("task", self.task, "autoencoder, image_text_scorer, text_to_image, instruction_editing or distillation");
+    visit("task", self.task,
+          "autoencoder, image_text_scorer, text_to_image, instruction_editing or distillation");
     visit("world", self.world, "file that says which pictures; relative to the recipe");
     visit("autoencoder", self.autoencoder,
           "text_to_image: output folder of an autoencoder's training, or a diffusers folder; "

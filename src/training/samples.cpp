@@ -96,11 +96,9 @@ std::optional<Batch> BatchReader::read_ahead(const Draw& draw, std::uint64_t sta
     LoaderOptions options = options_;
     options.max_damaged = 1;
     share_size_ = options.batch_size = options.ahead = draw.count;
-    share_loader_ = std::make_unique<Loader>(
-        [source = source_(draw.count), index = share_index_](std::uint64_t i) {
-          return source(index(i));
-        },
-        options);
+    share_loader_ = std::make_unique<Loader>([source = source_(draw.count), index = share_index_](
+                                                 std::uint64_t i) { return source(index(i)); },
+                                             options);
   }
   try {
     if (SampleBatch batch = share_loader_->next(); batch.damage.count == 0)
