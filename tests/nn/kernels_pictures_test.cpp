@@ -231,7 +231,8 @@ double word_snr_db(const Floats& x, const ImageSize& size, std::int64_t in, std:
 }
 
 TEST(WordConvolution, KeepsSixtyDecibels) {
-  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}}))
+    GTEST_SKIP() << "this processor has no AVX-512 VNNI";
   const ImageSize size = {1, 24, 20};
   auto x = random_floats(size.pixels() * 96, 20);
   const auto weight = random_floats(96 * 48 * 9, 21, 0.03f);
@@ -243,7 +244,8 @@ TEST(WordConvolution, KeepsSixtyDecibels) {
 }
 
 TEST(WordConvolution, LongestRowsDoNotOverflow) {
-  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}}))
+    GTEST_SKIP() << "this processor has no AVX-512 VNNI";
   const ImageSize size = {1, 4, 4};
   const std::int64_t in = 2048;
   const Floats x(static_cast<std::size_t>(size.pixels() * in), 1e6f);
@@ -252,7 +254,8 @@ TEST(WordConvolution, LongestRowsDoNotOverflow) {
 }
 
 TEST(WordConvolution, WhatIsNoNumberStaysNone) {
-  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}})) GTEST_SKIP();
+  if (!WordConvolution::serves({1, 1, 3, 1, {1, 1, 1, 1}}))
+    GTEST_SKIP() << "this processor has no AVX-512 VNNI";
   const ImageSize size = {1, 12, 12};
   const auto weight = random_floats(16 * 16 * 9, 22);
   for (const auto bad :

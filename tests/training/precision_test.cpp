@@ -139,7 +139,7 @@ TEST(Precision, Bf16LearnsLikeFp32) {
   const auto a = validation_losses(exact.path()), b = validation_losses(rounded.path());
   ASSERT_EQ(a.size(), b.size());
   ASSERT_GT(a.size(), 5u);
-  EXPECT_LT(a.back(), 0.6 * a.front());
+  EXPECT_LT(a.back(), 0.2 * net_task().validation_loss().value);  // of one that learned nothing
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(b[i], a[i], 0.05 * a.front()) << i;
   EXPECT_NE(read_text_file(exact.path() / "model.safetensors"),
             read_text_file(rounded.path() / "model.safetensors"));

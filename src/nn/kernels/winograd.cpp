@@ -17,11 +17,6 @@ void transform_weights(const WinogradLayout& layout, const float* weight, int ti
                                    to + layout.start(panel), layout.stride(panel));
 }
 
-std::vector<float> bias_or_zeros(const float* bias, std::int64_t out) {
-  return bias ? std::vector<float>(bias, bias + out)
-              : std::vector<float>(static_cast<std::size_t>(out));
-}
-
 }  // namespace
 
 WinogradConvolution::WinogradConvolution(std::int64_t in, std::int64_t out, const float* weight,

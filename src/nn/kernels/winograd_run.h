@@ -18,6 +18,11 @@ inline const WinogradLoops& winograd_loops(int tile) {
   return tile == 2 ? loops().winograd_2 : loops().winograd_4;
 }
 
+inline std::vector<float> bias_or_zeros(const float* bias, std::int64_t out) {
+  return bias ? std::vector<float>(bias, bias + out)
+              : std::vector<float>(static_cast<std::size_t>(out));
+}
+
 /// Transformed weights, and what each output channel of their products counts where they are words.
 template <class Value>
 struct WinogradWeights {

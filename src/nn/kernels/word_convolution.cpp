@@ -37,11 +37,6 @@ void transform_weights(const WinogradLayout& layout, std::int64_t in, const floa
   }
 }
 
-std::vector<float> bias_or_zeros(const float* bias, std::int64_t out) {
-  return bias ? std::vector<float>(bias, bias + out)
-              : std::vector<float>(static_cast<std::size_t>(out));
-}
-
 std::size_t staging_bytes(const WinogradLayout& layout) {
   return static_cast<std::size_t>(panel_floats(layout) * compute_threads()) * sizeof(float);
 }
