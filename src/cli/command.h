@@ -181,6 +181,7 @@ struct EvalCommand {
   std::string sampler;
   double guidance_scale = -1;
   std::string precision = "auto";
+  bool resize = false;
   std::string output;
   MachineOptions machine;
 
@@ -207,6 +208,9 @@ struct EvalCommand {
     visit("guidance_scale", self.guidance_scale,
           "how strictly to follow the prompt, e.g. 3; -1 the model's own");
     visit("precision", self.precision, "what the U-Net multiplies in: fp32, int8 or auto");
+    visit("resize", self.resize,
+          "bring the model's pictures to the world's size where it draws another; without it that "
+          "is an error, as distances would measure the size");
     visit("output", self.output,
           "contact sheet of the first 64 pictures, e.g. sheet.png; beside it sheet-nearest.png, "
           "the pictures nearest to training");

@@ -15,6 +15,7 @@
 #include "core/tensor.h"
 #include "data/dataset.h"
 #include "media/contact_sheet.h"
+#include "media/resize.h"
 #include "pipelines/generate.h"
 #include "pipelines/model_set.h"
 #include "training/evaluation.h"
@@ -107,10 +108,10 @@ GenerateRequest Evaluation::first_request() const {
 /// Distances between pictures of different sizes would measure the size.
 void Evaluation::check_sizes(const ModelSet& models) const {
   const auto drawn = resolve(first_request(), models);
-  if (drawn.width != size_px_ || drawn.height != size_px_)
+  if (!command_.resize && (drawn.width != size_px_ || drawn.height != size_px_))
     throw Error(fmt::format("{} draws {} x {} pixels, {} shows {} x {}", command_.model,
                             drawn.width, drawn.height, command_.world, size_px_, size_px_),
-                "give a world whose size_px is that of the model");
+                "give a world whose size_px is that of the model, or --resize");
   const auto check_size = [&](const OpenedScorer& scorer, const std::string& folder) {
     if (scorer.size_px != 0 && scorer.size_px != size_px_)
       throw Error(
@@ -134,7 +135,11 @@ PictureSet Evaluation::draw(ModelSet& models, const std::vector<std::string>& ca
   hooks.progress = progress("step");
   auto pictures = generate(models, requests, runtime_, hooks);
   used_ = pictures.front().request;
-  for (auto& picture : pictures) drawn.pictures.push_back(std::move(picture.image));
+  for (auto& picture : pictures) {
+    auto& image = picture.image;
+    const bool fits = image.width == size_px_ && image.height == size_px_;
+    drawn.pictures.push_back(fits ? std::move(image) : resize(image, size_px_, size_px_));
+  }
   return drawn;
 }
 
@@ -264,6 +269,7 @@ Json Evaluation::settings() const {
           {"reference", command_.reference},
           {"damaged", damaged_},
           {"size_px", size_px_},
+          {"drawn_px", {used_.width, used_.height}},
           {"steps", used_.steps},
           {"sampler", used_.sampler},
           {"spacing", used_.spacing},

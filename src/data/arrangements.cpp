@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "data/plurals.h"
+#include "data/portraits.h"
 #include "data/words.h"
 
 namespace sumi {
@@ -435,7 +436,7 @@ std::optional<Scene> any_arrangement(Random& random, const Thing& thing,
                            options.teaching};
   double total = 0;
   for (const double share : shares) total += share;
-  const bool portrait = thing.row->group == "portrait";
+  const bool portrait = is_portrait(*thing.row);
   if (!(total > 0) && !portrait) return std::nullopt;
   double at = random.real();
   std::size_t kind = 0;

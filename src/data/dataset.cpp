@@ -14,6 +14,7 @@
 #include "data/arrangements.h"
 #include "data/collection.h"
 #include "data/mask.h"
+#include "data/portraits.h"
 #include "media/metadata.h"
 
 namespace sumi {
@@ -58,24 +59,27 @@ std::vector<Row> all_rows(const DatasetConfig& config, const fs::path& cache,
   return rows;
 }
 
-/// Names wanted by the config; Error for a listed concept that no source has.
+/// Names wanted by the config, portraits aside; Error for a listed concept that no source has.
 std::set<std::string> wanted_names(const DatasetConfig& config, const std::vector<Row>& rows) {
   std::map<std::string, std::set<std::string>> sources_of;
+  std::set<std::string> all_sources;
   std::vector<std::string> order;
-  for (const auto& row : rows)
+  for (const auto& row : rows) {
+    if (is_portrait(row)) continue;
+    all_sources.insert(row.source);
     if (auto& sources = sources_of[row.name];
         sources.insert(row.source).second && sources.size() == 1)
       order.push_back(row.name);
+  }
   for (const auto& name : config.concepts)
     if (!sources_of.contains(name))
       throw Error(fmt::format("no source has a picture of \"{}\"", name),
                   "names are listed by: sumi data list --names");
   const std::set<std::string> listed(config.concepts.begin(), config.concepts.end());
-  const auto source_count = config.sources.size() + config.folders.size();
   std::set<std::string> wanted;
   for (const auto& name : order) {
     if (!listed.empty() && !listed.contains(name)) continue;
-    if (config.in_all_sources && sources_of[name].size() < source_count) continue;
+    if (config.in_all_sources && sources_of[name].size() < all_sources.size()) continue;
     if (config.concept_limit > 0 && wanted.size() >= static_cast<std::size_t>(config.concept_limit))
       break;
     wanted.insert(name);
@@ -157,7 +161,8 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
   auto rows = all_rows(config_, cache, sink);
   std::erase_if(rows, [&](const Row& row) { return !in_groups(config_, row); });
   const auto wanted = wanted_names(config_, rows);
-  std::erase_if(rows, [&](const Row& row) { return !wanted.contains(row.name); });
+  std::erase_if(rows,
+                [&](const Row& row) { return !is_portrait(row) && !wanted.contains(row.name); });
 
   // The sprites are those of the whole world, so that every split shares one file.
   std::vector<Row> drawn;
@@ -222,7 +227,9 @@ Scene Dataset::scene_at(Random& random, std::size_t first) const {
   if (random.chance(config_.scenes.pairs)) {
     for (int attempt = 0; attempt < 8; ++attempt) {
       const auto second = draw_row(random);
-      if (is_whole_picture(rows_[second]) || rows_[second].name == rows_[first].name) continue;
+      const auto& other = rows_[second];
+      if (is_whole_picture(other) || is_portrait(other) || other.name == rows_[first].name)
+        continue;
       return pair_scene(random, thing(first), thing(second), config_.scenes);
     }
   }

@@ -57,9 +57,9 @@ struct DatasetConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("sources", self.sources, "picture sets by name; see `sumi data list`");
     visit("folders", self.folders, "folders of your own pictures");
-    visit("concepts", self.concepts, "names of the things wanted; empty: all");
+    visit("concepts", self.concepts, "names of the things wanted; empty: all. Portraits are no things and stay");
     visit("groups", self.groups, "groups or subgroups wanted; empty: all");
-    visit("in_all_sources", self.in_all_sources, "only things that every source has");
+    visit("in_all_sources", self.in_all_sources, "only things that every source of things has");
     visit("concept_limit", self.concept_limit, "at most so many things; 0: no limit");
     visit("size_px", self.size_px, "side of the pictures in pixels");
     visit("split", self.split,

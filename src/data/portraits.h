@@ -10,6 +10,9 @@
 
 namespace sumi {
 
+/// A picture of a person made for this, where what it shows is no thing among others.
+inline bool is_portrait(const Row& row) { return row.group == "portrait"; }
+
 /// The script that node runs once, in a folder with @dicebear/core and @dicebear/collection: it
 /// writes an SVG for each portrait and portraits.jsonl with style, attributes, licence and author.
 std::string_view portrait_script();

@@ -54,7 +54,7 @@ constexpr Source kSources[] = {
      "https://github.com/icons8/flat-Color-icons", 0.5},
     {"dicebear", PackageKind::npm, "@dicebear/collection", "9.4.3", PictureForm::portraits,
      "cartoon portrait", "CC-BY-4.0", "the artists of DiceBear's styles",
-     "https://www.dicebear.com", 2.5},
+     "https://www.dicebear.com", 1},
     {"emojibase", PackageKind::npm, "emojibase-data", "17.0.0", PictureForm::names, "", "MIT",
      "Miles Johnson", "https://emojibase.dev", 0},
 };

@@ -42,15 +42,18 @@ class Drawer {
     // Drawn larger than needed: trimming and scaling then lose nothing.
     const int drawn_px = size_px * 2;
     if (row.source.starts_with("folder:")) return load_picture(row, drawn_px);
-    const auto file = source_folder(find_source(row.source), cache_) / row.file;
+    const auto& source = find_source(row.source);
+    const auto file = source_folder(source, cache_) / row.file;
     if (!row.item.empty())
       return rasterise_svg(icons(file).svg(row.item), drawn_px, row.id, kTrusted);
-    if (file.extension() == ".svg") return rasterise_svg(read_text_file(file), drawn_px, row.id);
+    if (file.extension() == ".svg")
+      return rasterise_svg(read_text_file(file), drawn_px, row.id,
+                           source.form == PictureForm::portraits ? kTrusted : SvgLimits{});
     return load_image(file);
   }
 
  private:
-  /// The icon sets come from known packages and number thousands.
+  /// The icon sets and portraits come from known packages and number thousands.
   static constexpr SvgLimits kTrusted{.max_seconds = 0};
 
   const IconSet& icons(const fs::path& file) {
