@@ -242,7 +242,16 @@ struct InspectCommand {
 
 struct DataListCommand {
   static constexpr bool needs_engine = false;
+  std::vector<std::string> sources;  ///< empty: all, or with `names` the fetched ones
+  bool names = false;
   bool json = false;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("names", self.names,
+          "what fetched sources show instead: the names that a world's \"concepts\" takes, each "
+          "with the number of sources that have it");
+  }
 };
 
 struct DataFetchCommand {
@@ -275,6 +284,8 @@ struct DataInspectCommand {
   int near_distance = 4;
   std::string scorer;
   double near_cosine = 0.99;
+  int bucket_size = 512;
+  int bucket_step = 64;
   bool json = false;
 
   template <class Self, class Visit>
@@ -290,6 +301,9 @@ struct DataInspectCommand {
     visit("near_cosine", self.near_cosine,
           "with --scorer: likeness from which pictures are near-duplicates, up to 1; default "
           "0.99");
+    visit("bucket_size", self.bucket_size,
+          "count how pictures fall into aspect buckets of a world with this size_px; default 512");
+    visit("bucket_step", self.bucket_step, "and this step_px of its buckets; default 64");
   }
 };
 
@@ -401,8 +415,7 @@ void check(const EvalCommand& command);
 void check(const BenchCommand& command);
 void check(const TuneCommand& command);
 
-/// Where a folder or file given as a model lies: "default" and names under models/ are Sumi's own.
-/// Throws Error when there is none.
+/// Where a file, a folder or a model that comes with Sumi lies. Throws Error when there is none.
 std::filesystem::path find_model(const std::string& name);
 
 }  // namespace sumi

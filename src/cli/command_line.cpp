@@ -101,7 +101,8 @@ void describe_model(CLI::App& program, Draft& draft) {
 }
 
 constexpr const char* kPathsHelp =
-    "folders, .tar shards, metadata.jsonl or .csv files, pictures, lists that curate wrote";
+    "folders, .tar shards, metadata.jsonl or .csv files, pictures, lists that curate wrote, names "
+    "of fetched sources";
 
 void describe_own_data(CLI::App& app, Draft& draft) {
   auto& survey = add_command(app, "inspect", "What is in a data set and what is wrong with it.");
@@ -110,6 +111,7 @@ void describe_own_data(CLI::App& app, Draft& draft) {
   add_json(survey, draft.survey.json);
   survey.footer(
       "Examples:\n  sumi data inspect photos/ shards/ -o report.html\n"
+      "  sumi data inspect noto -o noto.html    a source that sumi data fetch brought\n"
       "  sumi data inspect photos/ --scorer out/scorer\n");
   auto& curate = add_command(app, "curate",
                              "Choose what to train on; a table says why, and nothing is deleted.");
@@ -133,8 +135,11 @@ void describe_own_data(CLI::App& app, Draft& draft) {
 
 void describe_data(CLI::App& program, Draft& draft) {
   auto& app = add_command(program, "data", "Fetch, inspect, curate and caption training pictures.");
-  add_json(add_command(app, "list", "The sources that can be fetched, with their licences."),
-           draft.list.json);
+  auto& list = add_command(app, "list", "The sources that can be fetched, with their licences.");
+  list.add_option("SOURCE", draft.list.sources, "names of sources; default all, --names: fetched");
+  add_fields(list, draft.list);
+  add_json(list, draft.list.json);
+  list.footer("Examples:\n  sumi data list\n  sumi data list --names noto twemoji\n");
   auto& fetch = add_command(app, "fetch", "Download sources by name; does nothing twice.");
   add_argument(fetch, "NAME", draft.fetch.names, "names from sumi data list");
   add_json(fetch, draft.fetch.json);

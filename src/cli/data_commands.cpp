@@ -6,6 +6,7 @@
 #include "core/progress.h"
 #include "data/dataset.h"
 #include "data/disk_cache.h"
+#include "data/source_names.h"
 #include "data/sources.h"
 #include "media/contact_sheet.h"
 
@@ -26,21 +27,47 @@ Json describe(const Source& source, const std::filesystem::path& cache) {
           {"folder", source_folder(source, cache).string()}};
 }
 
+/// The sources of these names; all where none is given.
+std::vector<const Source*> chosen(const std::vector<std::string>& names) {
+  std::vector<const Source*> list;
+  for (const auto& name : names) list.push_back(&find_source(name));
+  if (names.empty())
+    for (const auto& source : sources()) list.push_back(&source);
+  return list;
+}
+
+int list_names(const DataListCommand& command, const std::filesystem::path& cache) {
+  const auto among = command.sources.empty() ? fetched_sources(cache) : chosen(command.sources);
+  const auto names =
+      source_names(among, cache, command.json ? ProgressSink() : terminal_progress("file"));
+  if (command.json) {
+    Json list = Json::array();
+    for (const auto& name : names) list.push_back({{"name", name.name}, {"sources", name.sources}});
+    print_json({{"names", list}});
+    return 0;
+  }
+  fmt::print("{:<9}{}\n", "SOURCES", "NAME");
+  for (const auto& name : names) fmt::print("{:<9}{}\n", name.sources.size(), name.name);
+  return 0;
+}
+
 }  // namespace
 
 int run(const DataListCommand& command) {
   const auto cache = cache_directory();
+  if (command.names) return list_names(command, cache);
+  const auto among = chosen(command.sources);
   Json list = Json::array();
-  for (const auto& source : sources()) list.push_back(describe(source, cache));
+  for (const auto* source : among) list.push_back(describe(*source, cache));
   if (command.json) {
     print_json({{"sources", list}});
     return 0;
   }
   fmt::print("{:<20}{:<9}{:<16}{:<26}{}\n", "NAME", "FETCHED", "LICENCE", "STYLE", "PACKAGE");
-  for (const auto& source : sources())
-    fmt::print("{:<20}{:<9}{:<16}{:<26}{} {}\n", source.id,
-               is_fetched(source, cache) ? "yes" : "no", source.licence, source.style,
-               source.package, source.version);
+  for (const auto* source : among)
+    fmt::print("{:<20}{:<9}{:<16}{:<26}{} {}\n", source->id,
+               is_fetched(*source, cache) ? "yes" : "no", source->licence, source->style,
+               source->package, source->version);
   return 0;
 }
 

@@ -74,6 +74,9 @@ constexpr OptionRow kRows[] = {
     {"validation", "", "PERCENT", "Options"},
     {"held_out", "", "PERCENT", "Options"},
     {"near_distance", "", "BITS", "Options"},
+    {"bucket_size", "", "PIXELS", "Options"},
+    {"bucket_step", "", "PIXELS", "Options"},
+    {"names", "", "", "Options"},
     {"templates", "--template", "TEXT", "Options"},
     {"replace", "", "", "Options"},
 

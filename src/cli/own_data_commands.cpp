@@ -4,6 +4,7 @@
 #include "cli/own_data.h"
 #include "cli/plain_commands.h"
 #include "core/files.h"
+#include "core/paths.h"
 #include "data/curate.h"
 #include "data/report_page.h"
 #include "data/write_captions.h"
@@ -35,6 +36,23 @@ SurveyOptions survey_options(const DataCommand& command) {
   options.threads = threads;
   options.near_distance = near_distance;
   return options;
+}
+
+BucketView bucket_view(const DataInspectCommand& command) {
+  constexpr int kLargest = 8192, kLeastStep = 8;
+  if (command.bucket_size < kLeastStep || command.bucket_size > kLargest)
+    throw Error(fmt::format("--bucket-size is {}", command.bucket_size),
+                fmt::format("give a number from {} to {}", kLeastStep, kLargest));
+  if (command.bucket_step < kLeastStep || command.bucket_step > command.bucket_size)
+    throw Error(
+        fmt::format("--bucket-step is {}", command.bucket_step),
+        fmt::format("give a number from {} to --bucket-size, {}, e.g. {}", kLeastStep,
+                    command.bucket_size, std::max(kLeastStep, command.bucket_size / kLeastStep)));
+  BucketView view;
+  view.size_px = command.bucket_size;
+  view.buckets.step_px = command.bucket_step;
+  bucket_sizes(view.size_px, view.buckets);  // there is one, before the pictures are read
+  return view;
 }
 
 /// "256M" -> 256,000,000; 0 for nothing.
@@ -112,6 +130,13 @@ CurateOptions options_of(const DataCurateCommand& command) {
   return options;
 }
 
+/// Paths and names of fetched sources; on stderr what is not as one may think.
+Collection gathered(const std::vector<std::string>& names, const ProgressSink& sink) {
+  auto data = collect(as_paths(names), cache_directory(), sink);
+  for (const auto& note : data.notes) fmt::print(stderr, "{}\n", note);
+  return data;
+}
+
 /// Tried before the work, so that none is lost.
 void check_folder(const std::string& folder) {
   if (folder.empty()) throw Error("--output is missing", "name a folder, e.g. -o out/mine");
@@ -130,12 +155,13 @@ int run(const DataCurateCommand& command) { return run(command, {}); }
 int run(const DataInspectCommand& command, const std::function<void(Survey&)>& also) {
   auto options = survey_options(command);
   options.also = also;
+  const auto view = bucket_view(command);
   const std::string page = command.output.empty() && !command.json ? "report.html" : command.output;
   if (!page.empty()) check_writable(page);
-  const auto survey = take_survey(collect(as_paths(command.paths)), options,
-                                  command.json ? ProgressSink() : terminal_progress("picture"));
+  const auto progress = command.json ? ProgressSink() : terminal_progress("picture");
+  const auto survey = take_survey(gathered(command.paths, progress), options, progress);
   const Thresholds thresholds;
-  auto summary = summarise(survey, thresholds);
+  auto summary = summarise(survey, thresholds, view);
   if (!page.empty())
     write_file(page,
                std::string_view(report_page(survey, summary, thresholds, title_of(command.paths))));
@@ -156,8 +182,8 @@ int run(const DataCurateCommand& command, const std::function<void(Survey&)>& al
   auto options = survey_options(command);
   options.also = also;
   check_folder(command.output);
-  const auto survey = take_survey(collect(as_paths(command.paths)), options,
-                                  command.json ? ProgressSink() : terminal_progress("picture"));
+  const auto progress = command.json ? ProgressSink() : terminal_progress("picture");
+  const auto survey = take_survey(gathered(command.paths, progress), options, progress);
   const auto decisions = decide(survey, curate);
   const auto files = write_curated(survey, decisions, curate, command.output, shard_bytes);
   const auto description = read_json(files.description);
@@ -177,7 +203,7 @@ int run(const DataCaptionCommand& command) {
   check_writable(command.output);
   const auto words =
       command.translate.empty() ? Translations() : read_translations(command.translate);
-  auto data = collect(as_paths(command.paths));
+  auto data = gathered(command.paths, command.json ? ProgressSink() : terminal_progress("picture"));
   translate(data, words);
   const auto changes = write_captions(data, command.templates, command.replace);
   for (const auto& change : changes) data.pictures[change.picture].row.caption = change.after;

@@ -15,6 +15,7 @@
 #include "data/opt_out.h"
 #include "data/rasterise.h"
 #include "data/shard.h"
+#include "data/source_pictures.h"
 #include "text/unicode.h"
 
 namespace sumi {
@@ -84,21 +85,39 @@ std::vector<std::string> tags_of(const Json& record) {
   return tags;
 }
 
+/// The source of this name; null when there is none.
+const Source* source_named(const fs::path& name) {
+  for (const auto& source : sources())
+    if (name == source.id) return &source;
+  return nullptr;
+}
+
 /// Everything one call of collect() gathers.
 class Collector {
  public:
+  Collector(const fs::path& cache, const ProgressSink& sink) : cache_(cache), sink_(sink) {}
+
   Collection run(std::span<const fs::path> paths) {
     for (const auto& path : paths) take(path);
-    if (result_.pictures.empty())
-      throw Error(result_.complaints.empty()
-                      ? fmt::format("{} holds no pictures", shown(paths))
-                      : fmt::format("{} holds no readable pictures ({})", shown(paths),
-                                    result_.complaints.front()),
-                  "put PNG, JPEG, WebP or SVG files there, with captions beside them as NAME.txt");
+    if (result_.pictures.empty()) refuse(shown(paths));
     return std::move(result_);
   }
 
  private:
+  [[noreturn]] void refuse(const std::string& what) const {
+    const auto& [pictures, orphans, complaints, notes] = result_;
+    throw Error(!complaints.empty()
+                    ? fmt::format("{} holds no readable pictures ({})", what, complaints.front())
+                : !orphans.empty() ? fmt::format("{} holds captions of {} pictures and none of "
+                                                 "the pictures; the first: {}",
+                                                 what, orphans.size(), orphans.front())
+                                   : fmt::format("{} holds no pictures", what),
+                !notes.empty()
+                    ? notes.front()
+                    : "put PNG, JPEG, WebP or SVG files there, with captions beside them as "
+                      "NAME.txt");
+  }
+
   static std::string shown(std::span<const fs::path> paths) {
     return paths.empty() ? std::string("nothing")
                          : paths.front().string() + (paths.size() > 1 ? " …" : "");
@@ -106,8 +125,18 @@ class Collector {
 
   void take(const fs::path& path) {
     std::error_code fault;
-    if (!fs::exists(path, fault))
-      throw Error(fmt::format("there is no {}", path.string()), "check the name");
+    const auto* source = cache_.empty() ? nullptr : source_named(path);
+    if (!fs::exists(path, fault)) {
+      if (source != nullptr) return take_source(*source);
+      throw Error(fmt::format("there is no {}", path.string()),
+                  cache_.empty() ? "check the name"
+                                 : "check the name; sumi data list tells those of sources");
+    }
+    if (source != nullptr)
+      result_.notes.push_back(fmt::format(
+          "{0} is read as what lies there, not as the source of that name; for the source give "
+          "this command in another folder",
+          path.string()));
     const auto whole = fs::absolute(path).lexically_normal();
     source_ = "folder:" + path.string();
     const auto ending = ending_of(whole);
@@ -123,6 +152,16 @@ class Collector {
       throw Error(fmt::format("{}: no data that can be read", path.string()),
                   "give a folder, a .tar shard, a metadata.jsonl or .csv, or a picture");
     }
+  }
+
+  void take_source(const Source& source) {
+    auto found = source_pictures(source, cache_, sink_);
+    const auto append = [](auto& all, auto& more) {
+      all.insert(all.end(), std::make_move_iterator(more.begin()),
+                 std::make_move_iterator(more.end()));
+    };
+    append(result_.pictures, found.pictures);
+    append(result_.complaints, found.complaints);
   }
 
   void complain(const std::string& where, const std::string& what) {
@@ -360,6 +399,8 @@ class Collector {
     }
   }
 
+  const fs::path& cache_;
+  const ProgressSink& sink_;
   Collection result_;
   std::string source_;
   std::map<std::string, Json> records_;
@@ -381,7 +422,10 @@ std::span<const std::byte> stretch(std::span<const std::byte> whole, const Row& 
 
 }  // namespace
 
-Collection collect(std::span<const fs::path> paths) { return Collector().run(paths); }
+Collection collect(std::span<const fs::path> paths, const fs::path& cache,
+                   const ProgressSink& sink) {
+  return Collector(cache, sink).run(paths);
+}
 
 PictureBytes::PictureBytes(const Row& row) : file_(row.file), bytes_(stretch(file_.bytes(), row)) {}
 

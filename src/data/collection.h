@@ -24,6 +24,7 @@ struct Collection {
   std::vector<OwnPicture> pictures;     ///< in the order of the paths, sorted within each
   std::vector<std::string> orphans;     ///< captions whose picture is not there
   std::vector<std::string> complaints;  ///< "where: what": records that cannot be read
+  std::vector<std::string> notes;       ///< what a person may not expect of how paths were read
 };
 
 /// Reads people's own data, whatever form each path has:
@@ -31,11 +32,14 @@ struct Collection {
 ///   NAME.txt, NAME.caption or NAME.json, or named in the folder's metadata.jsonl or metadata.csv
 ///   (as Hugging Face's imagefolder writes them), and tar shards;
 /// - a .jsonl or .csv file of that kind; a .tar shard (WebDataset); one picture;
-/// - `kept.jsonl` or another list that curate() wrote.
+/// - `kept.jsonl` or another list that curate() wrote;
+/// - with `cache`, where nothing lies under a path: the id of a fetched source, see
+///   source_pictures(). A folder of that name wins, and `notes` says so.
 /// Records may say caption (or text, prompt), tags, licence (license), author, style, group,
 /// subgroup, name and noai. Throws Error for a path that is not there or is none of these, and when
 /// nothing at all holds a picture; what is wrong inside is kept in `orphans` and `complaints`.
-Collection collect(std::span<const std::filesystem::path> paths);
+Collection collect(std::span<const std::filesystem::path> paths,
+                   const std::filesystem::path& cache = {}, const ProgressSink& sink = {});
 
 /// A picture's bytes where they lie: a file of its own or a stretch of a shard.
 class PictureBytes {

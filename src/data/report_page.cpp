@@ -39,7 +39,7 @@ p{margin:0 0 14px;max-width:76ch}.soft,figcaption,.axis{color:var(--soft)}
 .bars i{flex:1;background:var(--bar);border-radius:2px 2px 0 0;min-height:0}
 .bars i.out{background:var(--warn)}
 .axis{display:flex;justify-content:space-between;font-size:12px;font-variant-numeric:tabular-nums}
-table{border-collapse:collapse;width:100%;font-size:14px}td{padding:3px 0;vertical-align:top;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;font-size:14px}th{color:var(--soft);font-size:12px;font-weight:400;text-align:left;padding:0}th.n{text-align:right;padding-left:12px}td{padding:3px 0;vertical-align:top;overflow-wrap:anywhere}
 td.n{text-align:right;white-space:nowrap;padding-left:12px;font-variant-numeric:tabular-nums;width:1%}
 td.b{width:34%;padding-left:12px}td.b i{display:block;height:8px;margin-top:7px;background:var(--bar);border-radius:2px}
 .sheet{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:14px;margin-top:14px}
@@ -122,6 +122,7 @@ class Page {
     add_head();
     add_findings();
     add_distributions();
+    add_buckets();
     add_captions();
     add_balance();
     add_families();
@@ -235,6 +236,32 @@ class Page {
     histogram("plain", "Plain ground", "share of pixels of one brightness", -kAny, t.max_plain);
     histogram("watermark", "Marks in a corner", "0 to 1, a likelihood", -kAny, t.max_watermark);
     add("</div>");
+  }
+
+  void add_buckets() {
+    const auto& buckets = summary_["buckets"];
+    add("<h2>Shapes</h2><p class=soft>Which bucket pictures fall into when a world of {} px keeps "
+        "their shapes (<code>\"buckets\": {{\"step_px\": {}, \"max_aspect\": {}}}</code>). {:.1f} "
+        "% of "
+        "their area is cut away then; as squares, {:.1f} %.</p><div "
+        "class=card><table><tr><th>bucket"
+        "<th class=n>pictures<th class=n>cut away<th class=n>scaled up<th>",
+        buckets["size_px"].get<int>(), buckets["step_px"].get<int>(),
+        buckets["max_aspect"].get<double>(), 100 * buckets["cropped"].get<double>(),
+        100 * buckets["cropped_as_squares"].get<double>());
+    std::size_t most = 1;
+    for (const auto& size : buckets["sizes"])
+      most = std::max(most, size["pictures"].get<std::size_t>());
+    for (const auto& size : buckets["sizes"]) {
+      const auto count = size["pictures"].get<std::size_t>();
+      add("<tr><td>{} × {}<td class=n>{}<td class=n>{}<td class=n>{}<td class=b><i "
+          "style=\"width:{:.1f}%\"></i>",
+          size["width"].get<int>(), size["height"].get<int>(), grouped(count),
+          count == 0 ? "–" : fmt::format("{:.1f} %", 100 * size["cropped"].get<double>()),
+          grouped(size["enlarged"].get<std::size_t>()),
+          100 * static_cast<double>(count) / static_cast<double>(most));
+    }
+    add("</table></div>");
   }
 
   void table(const char* title, const Json& list, const std::string& note = "") {

@@ -41,7 +41,7 @@ class Drawer {
   Image draw(const Row& row, int size_px) {
     // Drawn larger than needed: trimming and scaling then lose nothing.
     const int drawn_px = size_px * 2;
-    if (row.source.starts_with("folder:")) return load_picture(row, drawn_px);
+    if (fs::path(row.file).is_absolute()) return load_picture(row, drawn_px);
     const auto& source = find_source(row.source);
     const auto file = source_folder(source, cache_) / row.file;
     if (!row.item.empty())

@@ -130,6 +130,41 @@ Json reasons_of(const Survey& survey, const Thresholds& thresholds) {
   return result;
 }
 
+/// Readable pictures' sizes. A vector picture has its proportions and is never too small.
+std::vector<PixelSize> shapes_of(const Survey& survey) {
+  constexpr int kAnySize = 64;
+  std::vector<PixelSize> shapes;
+  for (std::size_t i = 0; i < survey.facts.size(); ++i) {
+    const auto& facts = survey.facts[i];
+    if (!facts.error.empty()) continue;
+    const int scale = is_vector(survey.data.pictures[i].row) ? kAnySize : 1;
+    shapes.push_back({facts.width * scale, facts.height * scale});
+  }
+  return shapes;
+}
+
+Json buckets_of(const Survey& survey, const BucketView& view) {
+  const auto shapes = shapes_of(survey);
+  double in_buckets = 0, as_squares = 0;
+  for (const auto& shape : shapes) as_squares += cropped_share(shape, {1, 1});
+  Json sizes = Json::array();
+  for (const auto& figure : bucket_figures(shapes, view.size_px, view.buckets)) {
+    in_buckets += figure.cropped * static_cast<double>(figure.pictures);
+    sizes.push_back({{"width", figure.size.width},
+                     {"height", figure.size.height},
+                     {"pictures", figure.pictures},
+                     {"cropped", figure.cropped},
+                     {"enlarged", figure.enlarged}});
+  }
+  const auto count = std::max<double>(1, static_cast<double>(shapes.size()));
+  return {{"size_px", view.size_px},
+          {"step_px", view.buckets.step_px},
+          {"max_aspect", view.buckets.max_aspect},
+          {"cropped", in_buckets / count},
+          {"cropped_as_squares", as_squares / count},
+          {"sizes", sizes}};
+}
+
 }  // namespace
 
 std::vector<double> values_of(const Survey& survey, std::string_view measure) {
@@ -161,7 +196,7 @@ std::vector<double> values_of(const Survey& survey, std::string_view measure) {
   return values;
 }
 
-Json summarise(const Survey& survey, const Thresholds& thresholds) {
+Json summarise(const Survey& survey, const Thresholds& thresholds, const BucketView& view) {
   Counts formats;
   std::vector<std::string> broken, bare;
   std::size_t exact = 0, near = 0, opted_out = 0;
@@ -197,6 +232,7 @@ Json summarise(const Survey& survey, const Thresholds& thresholds) {
           {"without_caption", named(bare)},
           {"captions_without_picture", named(survey.data.orphans)},
           {"unreadable_records", named(survey.data.complaints)},
+          {"notes", survey.data.notes},
           {"opted_out", opted_out},
           {"exact_duplicates", exact},
           {"near_duplicates", near},
@@ -204,6 +240,7 @@ Json summarise(const Survey& survey, const Thresholds& thresholds) {
           {"groups_of_near_duplicates", groups.size()},
           {"formats", listed(ranked(formats))},
           {"measures", measures},
+          {"buckets", buckets_of(survey, view)},
           {"beyond_thresholds", reasons_of(survey, thresholds)},
           {"thresholds", to_json(thresholds)},
           {"captions", captions_of(survey)},
