@@ -144,6 +144,16 @@ UpdateLoss GradientSum::joined(Block&& block, const std::vector<double>& losses)
   return update;
 }
 
+void GradientSum::try_batch(int count, std::int64_t first, std::uint64_t damaged) {
+  const Bf16Products products(config_.precision == "bf16");
+  Draw draw;
+  draw.first = first;
+  draw.count = count;
+  draw.damaged = damaged;
+  task_.loss(draw).total.backward();
+  parameters_.clear_gradients();
+}
+
 UpdateLoss GradientSum::add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed) {
   Block block = computed(first, damaged, seed);
   const auto losses = settled(block, damaged);

@@ -34,6 +34,9 @@ class GradientSum {
   /// throws the Error that one process alone would have met.
   UpdateLoss add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
 
+  /// Computes one batch of `count` in this process alone and forgets it: for measuring.
+  void try_batch(int count, std::int64_t first, std::uint64_t damaged);
+
  private:
   /// This process's part of an update.
   struct Block {

@@ -36,6 +36,21 @@ std::vector<fs::path> snapshots_in(const fs::path& folder) {
   return found;
 }
 
+/// What a snapshot that did not fit would need, for the Error's hint.
+std::string advice(const std::string& hint, const Snapshot& snapshot, const fs::path& folder) {
+  double bytes = static_cast<double>(snapshot.log.size());
+  for (const auto& [name, tensor] : snapshot.tensors) bytes += static_cast<double>(tensor.nbytes());
+  std::error_code unknown;
+  const auto space = fs::space(folder, unknown);
+  return fmt::format(
+      "{}; a snapshot takes {:.1f} MB{}, and the one before is whole: run again to "
+      "go on from it",
+      hint, bytes / 1e6,
+      unknown ? ""
+              : fmt::format(" and {:.1f} MB are free there",
+                            static_cast<double>(space.available) / 1e6));
+}
+
 Json manifest_of(const fs::path& folder) {
   Json files = Json::object();
   for (const char* name : kFiles)
@@ -102,7 +117,10 @@ void SnapshotFolder::save(const Snapshot& snapshot) {
   } catch (const fs::filesystem_error& error) {
     fs::remove_all(preparing, failed);
     throw Error(fmt::format("{}: {}", target.string(), error.code().message()),
-                "check the disk's space and the folder's permissions");
+                advice("check the disk's space and the folder's permissions", snapshot, folder_));
+  } catch (const Error& error) {
+    fs::remove_all(preparing, failed);
+    throw Error(error.what(), advice(error.hint(), snapshot, folder_));
   } catch (...) {
     fs::remove_all(preparing, failed);
     throw;

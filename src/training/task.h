@@ -68,6 +68,9 @@ struct Task {
   std::function<void(std::int64_t update)> after_update = {};  ///< counts from 1
   std::function<ValidationLoss()> validation_loss;             ///< on fixed data and noise
   std::function<Panel()> validation_panel;                     ///< may be empty
+  /// What the folder keeps of how the run was asked for; called once its snapshots are known to
+  /// fit.
+  std::function<void(const std::filesystem::path& folder)> write_start = {};
   std::function<void(const std::filesystem::path& folder)> write_result;  ///< with averaged weights
 };
 

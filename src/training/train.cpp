@@ -63,7 +63,6 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
   make_folder(output);
   const auto processes = callbacks.processes ? callbacks.processes : std::make_shared<Processes>();
   processes->at_first([&] { check_shared(recipe.trainer, processes->count()); });
-  processes->at_first([&] { write_file(output / "recipe.json", to_json(recipe).dump(2) + "\n"); });
   const bool scorer = recipe.task == "image_text_scorer";
   Task task;
   std::shared_ptr<const Dataset> training, validation;
@@ -71,6 +70,9 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
     training = open_world(recipe.world, scorer ? "scorer" : "train", callbacks.progress);
     validation = open_world(recipe.world, "validation", callbacks.progress);
     task = make_task(recipe, training, validation, output, callbacks.pictures);
+    task.write_start = [&](const fs::path& to) {
+      write_file(to / "recipe.json", to_json(recipe).dump(2) + "\n");
+    };
     task.write_result = [=, write = task.write_result,
                          data = provenance_of(*training)](const fs::path& to) {
       write(to);

@@ -9,7 +9,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/tensor_memory.h"
 #include "media/contact_sheet.h"
+#include "training/batch_memory.h"
 #include "training/counters.h"
 #include "training/gradient_sum.h"
 #include "training/power_average.h"
@@ -47,6 +49,7 @@ class Run {
   void record();
   void save();
   void finish();
+  void require_memory();
   TrainingForecast forecast();
   TrainingSummary summary() const;
 
@@ -95,6 +98,7 @@ Run::Run(Task& task, const TrainerConfig& config, const fs::path& output, Proces
       total_(config.samples / per_update_ * per_update_) {
   processes_.at_first([&] { snapshots_.emplace(output / "snapshots"); });
   restore_latest();
+  if (task.write_start) processes_.at_first([&] { task.write_start(output); });
   processes_.at_first([&] { report_.emplace(output, task.name, total_, log_); });
 }
 
@@ -326,6 +330,22 @@ void Run::finish() {
   });
 }
 
+/// Throws Error when a batch cannot fit into the machine's memory; a GPU tells that itself.
+void Run::require_memory() {
+  if (!parameters_.weights().is_cpu()) return;
+  processes_.together([&] {
+    const auto available = available_memory_bytes() /
+                           static_cast<std::uint64_t>(std::max(1, processes_.place().local_count));
+    const auto memory = measure_batches(config_.batch_size, available, [&](int count) {
+      reset_tensor_peak();
+      const auto before = tensor_memory().live;
+      gradients_.try_batch(count, at_.samples, damage_.count);
+      return tensor_memory().peak - before;
+    });
+    require_fit(memory, config_.batch_size, available);
+  });
+}
+
 /// Does a few updates, a validation and a save, measures them and goes back to where it was.
 TrainingForecast Run::forecast() {
   constexpr int kTimed = 3;
@@ -391,7 +411,10 @@ TrainingSummary run_training(Task& task, const TrainerConfig& config, const fs::
   Run run(task, config, output, *processes);
   if (run.samples() > 0 && processes->first())
     spdlog::info("going on after {} samples", run.samples());
-  if (foretold && !run.finished()) foretold(run.forecast());
+  if (foretold && !run.finished()) {
+    run.require_memory();
+    foretold(run.forecast());
+  }
   {
     Progress progress("training " + task.name, run.total(), sink, run.samples());
     while (!run.finished()) {

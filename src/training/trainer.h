@@ -45,8 +45,8 @@ using ForecastSink = std::function<void(const TrainingForecast&)>;
 /// goes on, bit for bit), log.jsonl, loss.png and loss.svg, validation.png, index.html and
 /// tensorboard/ (see run_report.h), and at the end what the task writes. Throws Error when the loss
 /// stays non-finite, when too many samples are damaged,
-/// when the folder belongs to another task or when writing fails; saves and throws Cancelled when
-/// runtime.cancel asks.
+/// when the folder belongs to another task, when a batch cannot fit into memory (told only where
+/// `foretold` is there) or when writing fails; saves and throws Cancelled when runtime.cancel asks.
 ///
 /// `together`: the processes that share the run, each calling this with the same arguments; one
 /// alone where it is empty. Each computes its part of every update's batches, so that

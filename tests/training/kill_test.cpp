@@ -22,14 +22,14 @@ struct Child {
 };
 
 /// A training in a process of its own that tells each update through a pipe.
-Child start_training(const fs::path& output) {
+Child start_training(const fs::path& output, Task (*make_task)()) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error("no pipe");
   const pid_t id = fork();
   if (id == 0) {
     close(ends[0]);
     at::set_num_threads(1);
-    Task task = toy_task();
+    Task task = make_task();
     int code = 0;
     try {
       run_training(task, toy_config(), output, {}, [&](const ProgressState&) {
@@ -67,23 +67,31 @@ int finish(const Child& child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-TEST(Kill, AtAnyMomentTheRunEndsWithTheSameBytes) {
+/// Kills and goes on, several times over, in several runs; each has to end like one that was left
+/// alone.
+void expect_same_bytes_after_kills(Task (*make_task)()) {
   const TemporaryDirectory straight;
-  ASSERT_EQ(finish(start_training(straight.path())), 0);
+  ASSERT_EQ(finish(start_training(straight.path(), make_task)), 0);
   const std::string expected = result_bytes(straight.path());
   std::mt19937 random(5);
   int killed = 0;
   for (int run = 0; run < 3; ++run) {
     const TemporaryDirectory folder;
     for (int round = 0; round < 6; ++round)
-      if (!kill_after(start_training(folder.path()), 1 + static_cast<int>(random() % 60))) ++killed;
-    ASSERT_EQ(finish(start_training(folder.path())), 0);
+      if (!kill_after(start_training(folder.path(), make_task),
+                      1 + static_cast<int>(random() % 60)))
+        ++killed;
+    ASSERT_EQ(finish(start_training(folder.path(), make_task)), 0);
     EXPECT_EQ(result_bytes(folder.path()), expected);
     for (const auto& entry : fs::directory_iterator(folder.path() / "snapshots"))
       EXPECT_TRUE(fs::exists(entry.path() / "manifest.json")) << entry.path();
   }
   EXPECT_GT(killed, 9);
 }
+
+TEST(Kill, AtAnyMomentTheRunEndsWithTheSameBytes) { expect_same_bytes_after_kills(&toy_task); }
+
+TEST(Kill, WhatATaskKeepsComesBackToo) { expect_same_bytes_after_kills(&toy_task_with_target); }
 
 }  // namespace
 }  // namespace sumi

@@ -43,6 +43,23 @@ inline Task toy_task() {
   return task;
 }
 
+/// The same beside a target that follows it, as distillation has one: what `kept` holds decides
+/// where the weights go.
+inline Task toy_task_with_target() {
+  Task task = toy_task();
+  task.name = "toy with a target";
+  const Tensor* matrix = task.parameters.front().second;
+  const auto target = std::make_shared<Tensor>(at::zeros({3, 5}));
+  task.loss = [=, plain = std::move(task.loss)](const Draw& draw) {
+    Loss loss = plain(draw);
+    loss.total = loss.total + (*matrix - *target).square().mean();
+    return loss;
+  };
+  task.kept = {{"target", target.get()}};
+  task.after_update = [=](std::int64_t) { target->lerp_(matrix->detach(), 0.02); };
+  return task;
+}
+
 inline TrainerConfig toy_config() {
   TrainerConfig config;
   config.samples = 1600;

@@ -108,12 +108,15 @@ TEST(Trainer, SaysSoWhenEverySnapshotIsDamaged) {
   EXPECT_THROW(run(folder.path()), Error);
 }
 
-TEST(Trainer, RefusesSnapshotsOfAnotherTask) {
+TEST(Trainer, RefusesSnapshotsOfAnotherTaskBeforeItWrites) {
   const TemporaryDirectory folder;
   run_until(folder.path(), 80);
   Task other = toy_task();
   other.name = "other";
+  bool wrote = false;
+  other.write_start = [&](const fs::path&) { wrote = true; };
   EXPECT_THROW(run_training(other, toy_config(), folder.path(), {}), Error);
+  EXPECT_FALSE(wrote);
 }
 
 TEST(Trainer, SkipsNonFiniteGradientsAndGivesUpAfterManyInARow) {
@@ -216,6 +219,16 @@ TEST(Trainer, ForetellsAndIsNotChangedByIt) {
   EXPECT_GT(forecast.peak_bytes, 1u << 20);
 }
 
+TEST(Trainer, AForecastGivesBackWhatATaskKeeps) {
+  const TemporaryDirectory told, untold;
+  Task one = toy_task_with_target(), other = toy_task_with_target();
+  run_training(one, toy_config(), untold.path(), {});
+  run_training(other, toy_config(), told.path(), {}, {}, [](const TrainingForecast&) {});
+  EXPECT_EQ(result_bytes(told.path()), result_bytes(untold.path()));
+  EXPECT_FALSE(at::equal(*one.kept[0].second, at::zeros({3, 5})));
+  EXPECT_TRUE(at::equal(*one.kept[0].second, *other.kept[0].second));
+}
+
 TEST(Trainer, EveryOptimiserResumesWithTheSameBytes) {
   for (const std::string kind : {"adamw", "adamw8bit", "adafactor", "prodigy"}) {
     const TemporaryDirectory straight, pieces;
@@ -262,22 +275,35 @@ class FileSizeLimit {
   void (*handler_)(int) = nullptr;
 };
 
-TEST(Trainer, AFullDiskLeavesTheOldSnapshotsAndNamesThePath) {
+TEST(Trainer, AFullDiskLeavesTheOldSnapshotsAndSaysWhatIsNeeded) {
+  TrainerConfig config = toy_config();
+  config.log_every = config.validate_every = config.samples;  // snapshots alone are written
   const TemporaryDirectory straight, full;
-  run(straight.path());
-  run_until(full.path(), 400);
+  run(straight.path(), config);
+  Runtime runtime;
+  EXPECT_THROW(run(full.path(), config, runtime,
+                   [&](const ProgressState& state) {
+                     if (state.done >= 400) runtime.cancel.request();
+                   }),
+               Cancelled);
   const auto before = snapshot_names(full.path());
-  {
-    const FileSizeLimit limit(300);
+  std::vector<std::uintmax_t> sizes;
+  for (const auto& entry : fs::directory_iterator(full.path() / "snapshots" / before.back()))
+    if (entry.file_size() > 1) sizes.push_back(entry.file_size());
+  ASSERT_EQ(sizes.size(), 3u);  // state, tensors, manifest; the log is empty yet
+  for (const auto size : sizes) {
+    const FileSizeLimit limit(size - 1);
     try {
-      run(full.path());
+      run(full.path(), config);
       FAIL() << "writing should have failed";
     } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr(full.path().string()));
+      EXPECT_THAT(error.what(), HasSubstr((full.path() / "snapshots").string()));
+      EXPECT_THAT(error.hint(), HasSubstr("a snapshot takes 0.0 MB and "));
+      EXPECT_THAT(error.hint(), HasSubstr("MB are free there"));
     }
+    EXPECT_EQ(snapshot_names(full.path()), before) << size;
   }
-  EXPECT_EQ(snapshot_names(full.path()), before);
-  run(full.path());
+  run(full.path(), config);
   EXPECT_EQ(result_bytes(straight.path()), result_bytes(full.path()));
 }
 
