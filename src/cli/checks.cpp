@@ -65,11 +65,12 @@ void check_address(const std::string& address) {
 }  // namespace
 
 fs::path find_model(const std::string& name) {
-  if (fs::exists(name)) return name;
-  const bool plain_name = name.find('/') == std::string::npos;
-  if (plain_name && name == "default") return resource("models/default");
-  throw Error(fmt::format("there is no model {}", name),
-              "give a checkpoint file or a diffusers folder, or leave --model out for Sumi's own");
+  const auto path = model_path(name);
+  if (fs::exists(path)) return path;
+  throw Error(
+      fmt::format("there is no model {}", name),
+      "give a checkpoint file or a diffusers folder, or one of Sumi's own: default, editing "
+      "or live");
 }
 
 void check(const GenerateCommand& command) {

@@ -155,7 +155,7 @@ struct TuneCommand {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("model", self.model,
-          "model folder or checkpoint file, or `default` for the one that comes with Sumi");
+          "model folder or checkpoint file, or one that comes with Sumi: default, editing or live");
     visit("width", self.width, "picture width in pixels, e.g. 512; 0 the model's own");
     visit("height", self.height, "picture height in pixels, e.g. 512; 0 the model's own");
     visit("seconds", self.seconds, "how long to measure at most, e.g. 60");
@@ -187,7 +187,7 @@ struct EvalCommand {
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("model", self.model, "the model to judge: a folder, a file or `default`");
+    visit("model", self.model, "the model to judge: a folder, a file or one of Sumi's own by name");
     visit("scorer", self.scorer, "output folder of a scorer's training, e.g. out/scorer");
     visit("features", self.features,
           "another scorer's folder, whose features distances are measured in; empty: --scorer");

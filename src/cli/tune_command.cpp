@@ -9,6 +9,7 @@
 #include "cli/plain_commands.h"
 #include "cli/trajectories.h"
 #include "cli/tuned.h"
+#include "core/paths.h"
 #include "core/processor.h"
 #include "pipelines/generate.h"
 #include "pipelines/model_set.h"

@@ -35,6 +35,14 @@ fs::path resource(const std::string& name) {
               "run scripts/setup once: it installs what Sumi needs");
 }
 
+bool is_shipped_model(std::string_view name) {
+  return name == "default" || name == "editing" || name == "live";
+}
+
+fs::path model_path(const std::string& name) {
+  return is_shipped_model(name) ? resource("models/" + name) : fs::path(name);
+}
+
 fs::path cache_directory() {
   fs::path folder = variable("SUMI_CACHE");
   if (folder.empty()) {

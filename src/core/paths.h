@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace sumi {
 
@@ -13,6 +14,14 @@ std::filesystem::path executable_directory();
 /// the source tree and its `.cache`, in this order. Throws Error that says where it looked and that
 /// scripts/quickstart installs it.
 std::filesystem::path resource(const std::string& name);
+
+/// Whether a model of this name comes with Sumi, under models/: "default", "editing" (follows
+/// instructions on a given picture) or "live" (few steps).
+bool is_shipped_model(std::string_view name);
+
+/// The file or folder that a model's name stands for: a name of those, or a path. Does not look
+/// whether a path exists; throws Error when a model of Sumi's own is missing.
+std::filesystem::path model_path(const std::string& name);
 
 /// Where downloads and other things that can be made again are kept: $SUMI_CACHE,
 /// $XDG_CACHE_HOME/sumi or ~/.cache/sumi; created when missing.

@@ -34,6 +34,7 @@ struct SceneOptions {
   double posters = 0;           ///< a thing with banner and badge
   double abstract_art = 0;      ///< colours and shapes without a thing
   double teaching = 0;          ///< shapes and charts without a thing
+  double portraits = 0;         ///< of what is drawn from the sources; 0: as their weights say
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -52,6 +53,8 @@ struct SceneOptions {
     visit("posters", self.posters, "share of marketing posters, a thing with banner and badge");
     visit("abstract_art", self.abstract_art, "share of abstract art");
     visit("teaching", self.teaching, "share of teaching pictures: shapes and charts");
+    visit("portraits", self.portraits,
+          "share of portraits in what is drawn from the sources; 0: as their weights say");
   }
 };
 

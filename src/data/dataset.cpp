@@ -41,7 +41,7 @@ void check(const DatasetConfig& config) {
   if (config.buckets.step_px != 0) bucket_sizes(config.size_px, config.buckets);
 }
 
-/// Every row of every source, weighted so that a source counts by its weight and not by its size.
+/// Every row of every source, its weight times the source's.
 std::vector<Row> all_rows(const DatasetConfig& config, const fs::path& cache,
                           const ProgressSink& sink) {
   std::vector<Row> rows;
@@ -110,6 +110,15 @@ bool in_groups(const DatasetConfig& config, const Row& row) {
   const auto& groups = config.groups;
   return groups.empty() || std::find(groups.begin(), groups.end(), row.group) != groups.end() ||
          std::find(groups.begin(), groups.end(), row.subgroup) != groups.end();
+}
+
+/// Scales the weights so that portraits are this share of what is drawn.
+void balance_portraits(std::vector<Row>& rows, double share) {
+  double portraits = 0, others = 0;
+  for (const auto& row : rows) (is_portrait(row) ? portraits : others) += row.weight;
+  if (share == 0 || portraits == 0 || others == 0) return;
+  for (auto& row : rows)
+    row.weight *= is_portrait(row) ? share / portraits : (1 - share) / others;
 }
 
 std::string why_endless(const std::vector<Row>& rows, const DatasetConfig& config) {
@@ -181,9 +190,10 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
           fmt::format("{} is a thing for scenes, and buckets are for whole pictures", row.id),
           "take buckets out of the world, or sources and cut_outs");
     sprite_of_.push_back(place);
-    cumulative_.push_back(total += row.weight);
     rows_.push_back(std::move(row));
   }
+  balance_portraits(rows_, config_.scenes.portraits);
+  for (const auto& row : rows_) cumulative_.push_back(total += row.weight);
   if (rows_.empty() || !(total > 0))
     throw Error(fmt::format("the split \"{}\" of this dataset is empty", config_.split),
                 "choose more sources, concepts or groups");

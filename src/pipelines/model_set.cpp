@@ -131,10 +131,6 @@ GenerationDefaults defaults_of(const fs::path& path, const ModelSpec& spec,
 
 }  // namespace
 
-fs::path model_path(const std::string& model) {
-  return model == "default" ? resource("models/default") : fs::path(model);
-}
-
 ModelSet load_model_set(const std::string& model, const std::string& vae, torch::Device device,
                         const SpecOverrides& overrides) {
   const auto path = model_path(model);

@@ -49,10 +49,6 @@ struct ModelSet {
   torch::Device device = torch::kCPU;
 };
 
-/// The file or folder that a request's `model` stands for: `default` is the one that comes with
-/// Sumi.
-std::filesystem::path model_path(const std::string& model);
-
 /// Loads a checkpoint of any supported layout with its tokenizer and autoencoder. Throws Error for
 /// unknown families, missing parts, NaN weights and a missing vocabulary.
 ModelSet load_model_set(const std::string& model, const std::string& vae, torch::Device device,

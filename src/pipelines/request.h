@@ -56,7 +56,7 @@ struct GenerateRequest {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("model", self.model,
-          "model folder or checkpoint file, or `default` for the one that comes with Sumi");
+          "model folder or checkpoint file, or one that comes with Sumi: default, editing or live");
     visit("prompt", self.prompt,
           "what to draw, e.g. \"a 3d render of a red apple on a blue background\"");
     visit("negative_prompt", self.negative_prompt,

@@ -16,6 +16,7 @@
 #include "training/prompts.h"
 #include "training/randomness.h"
 #include "training/samples.h"
+#include "training/unet_parts.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -68,7 +69,7 @@ Json config_of(const DiffusionNetwork& network) {
 std::shared_ptr<Parts> make_parts(const Recipe& recipe, const Dataset& dataset,
                                   const fs::path& output) {
   const bool fresh = recipe.init_from.empty();
-  const fs::path start = fresh ? fs::path() : output / recipe.init_from;
+  const fs::path start = fresh ? fs::path() : starting_folder(recipe, output);
   const auto tokenizer =
       fresh ? learned_tokenizer(recipe.tokenizer, dataset, output / "model" / "tokenizer")
             : copied_tokenizer(start / "tokenizer", output / "model" / "tokenizer");

@@ -32,7 +32,7 @@ ScheduleConfig read_schedule(const fs::path& folder) {
 }  // namespace
 
 fs::path starting_folder(const Recipe& recipe, const fs::path& output) {
-  if (recipe.init_from == "default") return resource("models/default");
+  if (is_shipped_model(recipe.init_from)) return model_path(recipe.init_from);
   const fs::path named = output / recipe.init_from;
   return fs::exists(named / "model" / "model_index.json") ? named / "model" : named;
 }

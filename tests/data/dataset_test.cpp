@@ -53,6 +53,38 @@ TEST_F(SmallWorld, ASampleIsAFunctionOfSeedAndIndex) {
   EXPECT_LT(same, 10);
 }
 
+/// A world of lemons and grapes in two sources, and two portraits of one's own.
+TEST_F(SmallWorld, PortraitsStandBesideTheThingsListed) {
+  const TemporaryDirectory people;
+  const std::uint8_t colour[] = {200, 150, 90};
+  std::string lines;
+  for (const char* name : {"person with glasses", "person with a beard"}) {
+    const auto file = std::string(name) + ".png";
+    save_image(people.path() / file, filled_image(20, 20, colour));
+    lines += R"({"file_name": ")" + file + R"(", "caption": ")" + name +
+             R"(", "group": "portrait"})" + "\n";
+  }
+  write_file(people.path() / "metadata.jsonl", std::string_view(lines));
+  config_.folders = {{.path = people.path().string(), .style = "portrait", .cut_outs = true}};
+  config_.concepts = {"grapes"};
+  config_.in_all_sources = true;
+  config_.scenes.pairs = 0.5;
+  for (const double share : {0.3, 0.8}) {
+    config_.scenes.portraits = share;
+    const auto world = open("scorer");
+    EXPECT_EQ(world.concepts(),
+              (std::vector<std::string>{"grapes", "person with a beard", "person with glasses"}));
+    int people_shown = 0;
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      const auto caption = world.caption_at(i);
+      const bool person = caption.find("person") != caption.npos;
+      people_shown += person;
+      EXPECT_FALSE(person && caption.find("grapes") != caption.npos) << caption;
+    }
+    EXPECT_NEAR(people_shown / 400.0, share, 0.08);
+  }
+}
+
 // The compositions that shipped weights were trained on can be made again.
 TEST_F(SmallWorld, CompositionsDoNotChangeBetweenVersions) {
   const auto dataset = open();
