@@ -8,6 +8,7 @@
 
 #include "data/plurals.h"
 #include "data/portraits.h"
+#include "data/room_scene.h"
 #include "data/words.h"
 
 namespace sumi {
@@ -432,10 +433,11 @@ Scene teaching_scene(Random& random) {
 std::optional<Scene> any_arrangement(Random& random, const Thing& thing,
                                      const SceneOptions& options) {
   const bool countable = !takes_no_article(thing.row->name);
-  const double shares[] = {options.counts, options.textiles, options.posters, options.abstract_art,
-                           options.teaching};
+  double shares[] = {options.counts,       options.textiles, options.posters,
+                     options.abstract_art, options.teaching, 0};
   double total = 0;
   for (const double share : shares) total += share;
+  if (options.rooms > 0) total += shares[5] = room_share(*thing.row, options, 1 - total);
   const bool portrait = is_portrait(*thing.row);
   if (!(total > 0) && !portrait) return std::nullopt;
   double at = random.real();
@@ -454,6 +456,8 @@ std::optional<Scene> any_arrangement(Random& random, const Thing& thing,
       return abstract_scene(random);
     case 4:
       return teaching_scene(random);
+    case 5:
+      return room_scene(random, thing, options);
     default:
       return std::nullopt;
   }

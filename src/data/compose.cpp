@@ -64,6 +64,14 @@ std::pair<double, double> half_extent(const Placed& placed) {
           placed.size * placed.sprite->height / longer / 2};
 }
 
+/// Where a placed sprite lies once it is mirrored.
+Footing footing_of(const Placed& placed) {
+  const auto [half_width, half_height] = half_extent(placed);
+  const double centre_x = placed.flipped ? 1 - placed.centre_x : placed.centre_x;
+  return {centre_x - half_width, placed.centre_y - half_height, 2 * half_width, 2 * half_height,
+          placed.flipped};
+}
+
 /// Sums of a sprite's columns or rows weighted by how much of each lies in each target pixel.
 struct Coverage {
   int first = 0;
@@ -195,7 +203,8 @@ Scene single_scene(Random& random, const Thing& thing, const SceneOptions& optio
 
   const auto& ground = ground_for(random, scene);
   scene.ground = with_jitter(random, ground.rgb);
-  auto name = described(small || large ? any_size_word(random, small) : "", thing.row->name);
+  auto name = joined(described(small || large ? any_size_word(random, small) : "", thing.row->name),
+                     thing.row->view);
   if (!random.chance(options.ground_unsaid)) {
     const auto on = dressed_ground(random, scene, ground, options);
     where = random.chance(0.5) ? joined(where, on) : joined(on, where);
@@ -244,6 +253,8 @@ Image paint(const Scene& scene, int size_px) {
     paint_pattern(*scene.pattern, canvas, size_px);
   } else if (scene.field) {
     paint_field(*scene.field, canvas, size_px);
+  } else if (scene.room) {
+    paint_room(*scene.room, canvas, size_px);
   } else {
     for (std::size_t i = 0; i < canvas.size(); ++i) canvas[i] = scene.ground[i % 3];
   }
@@ -254,6 +265,9 @@ Image paint(const Scene& scene, int size_px) {
     const auto [entry, fresh] = seen.try_emplace(placed.sprite);
     auto& [storage, sprite_pixels] = entry->second;
     if (fresh) sprite_pixels = unpacked_pixels(*placed.sprite, storage);
+    if (scene.room)
+      paint_shadow(*scene.room, footing_of(placed), sprite_pixels, placed.sprite->width,
+                   placed.sprite->height, canvas, size_px);
     blend(canvas, size_px, placed, sprite_pixels);
   }
   Image image{size_px, size_px, 3, std::vector<std::uint8_t>(pixels * 3)};

@@ -12,6 +12,7 @@
 #include "data/marks.h"
 #include "data/pattern.h"
 #include "data/random.h"
+#include "data/room.h"
 #include "data/sprites.h"
 #include "media/image.h"
 
@@ -34,6 +35,7 @@ struct SceneOptions {
   double posters = 0;           ///< a thing with banner and badge
   double abstract_art = 0;      ///< colours and shapes without a thing
   double teaching = 0;          ///< shapes and charts without a thing
+  double rooms = 0;             ///< a thing on a floor before a wall; furniture four times as often
   double portraits = 0;         ///< of what is drawn from the sources; 0: as their weights say
 
   template <class Self, class Visit>
@@ -53,6 +55,7 @@ struct SceneOptions {
     visit("posters", self.posters, "share of marketing posters, a thing with banner and badge");
     visit("abstract_art", self.abstract_art, "share of abstract art");
     visit("teaching", self.teaching, "share of teaching pictures: shapes and charts");
+    visit("rooms", self.rooms, "share of things in a room; furniture four times as often");
     visit("portraits", self.portraits,
           "share of portraits in what is drawn from the sources; 0: as their weights say");
   }
@@ -77,6 +80,7 @@ struct Scene {
   std::string caption;
   std::optional<Pattern> pattern = {};    ///< in place of the plain ground
   std::optional<ColourField> field = {};  ///< likewise
+  std::optional<Room> room = {};          ///< likewise; things cast shadows on its floor
   std::vector<Mark> marks = {};           ///< over the ground, under the things
 };
 

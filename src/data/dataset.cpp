@@ -33,9 +33,12 @@ void check(const DatasetConfig& config) {
                   "write a number from 0 to 1");
   });
   const auto& scenes = config.scenes;
-  if (scenes.counts + scenes.textiles + scenes.posters + scenes.abstract_art + scenes.teaching > 1)
-    throw Error("counts, textiles, posters, abstract_art and teaching are more than 1 together",
-                "lower some of them; what is left are plain scenes");
+  if (scenes.counts + scenes.textiles + scenes.posters + scenes.abstract_art + scenes.teaching +
+          scenes.rooms >
+      1)
+    throw Error(
+        "counts, textiles, posters, abstract_art, teaching and rooms are more than 1 together",
+        "lower some of them; what is left are plain scenes");
   check(config.framing);
   check_mask_kind(config.masks);
   if (config.buckets.step_px != 0) bucket_sizes(config.size_px, config.buckets);

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "data/collection.h"
+#include "data/furniture.h"
 #include "data/icon_names.h"
 #include "data/iconify.h"
 #include "data/opt_out.h"
@@ -291,6 +292,8 @@ std::vector<Row> build_rows(const Source& source, const fs::path& folder, const 
       return clip_art_rows(source, folder);
     case PictureForm::portraits:
       return portrait_rows(source, folder);
+    case PictureForm::models:
+      return furniture_rows(source, folder);
     case PictureForm::names:
       break;
   }

@@ -20,6 +20,7 @@ struct Row {
                         ///< "OFFSET+SIZE.ENDING"
   std::string name;     ///< what it shows, e.g. "red apple": without article, style or ground
   std::string caption;  ///< a whole caption (local folders); empty: composed from the fields
+  std::string view;     ///< from which side it is seen, where people would say so: "from above"
   std::vector<std::string> tags;
   std::string group, subgroup;  ///< "food-drink", "food-fruit"
   std::string style, licence, author;
@@ -36,6 +37,7 @@ struct Row {
     visit("item", self.item, "name inside the file");
     visit("name", self.name, "what it shows");
     visit("caption", self.caption, "a caption to be used as it is");
+    visit("view", self.view, "from which side it is seen");
     visit("tags", self.tags, "related words");
     visit("group", self.group, "broad kind");
     visit("subgroup", self.subgroup, "narrow kind");

@@ -61,6 +61,9 @@ std::string caption_of(const Row& row) {
 }  // namespace
 
 Collection source_pictures(const Source& source, const fs::path& cache, const ProgressSink& sink) {
+  if (source.form == PictureForm::models)
+    throw Error(fmt::format("{} holds models, which are drawn for scenes only", source.id),
+                "inspect a source of pictures");
   const auto folder = fs::absolute(source_folder(source, cache)).lexically_normal();
   Collection found;
   std::map<std::string, IconShard> shards;

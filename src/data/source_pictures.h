@@ -11,7 +11,7 @@ namespace sumi {
 /// licences, authors and tags, and captions that say style and name ("a sticker of a cat"). Icons
 /// that lie in one JSON file are put into a shard beside it, once, so that each is a stretch of a
 /// file like any other picture; those that cannot be are complaints. Throws Error as manifest()
-/// does.
+/// does, and for sources of models, which have no pictures until they are drawn.
 Collection source_pictures(const Source& source, const std::filesystem::path& cache,
                            const ProgressSink& sink = {});
 

@@ -55,6 +55,9 @@ constexpr Source kSources[] = {
     {"dicebear", PackageKind::npm, "@dicebear/collection", "9.4.3", PictureForm::portraits,
      "cartoon portrait", "CC-BY-4.0", "the artists of DiceBear's styles",
      "https://www.dicebear.com", 1},
+    {"furniture", PackageKind::debian, "sweethome3d-furniture", "1.8", PictureForm::models,
+     "3d model", "CC-BY-3.0", "the contributors of Sweet Home 3D's furniture catalogues",
+     "https://www.sweethome3d.com/importModels.jsp", 2},
     {"emojibase", PackageKind::npm, "emojibase-data", "17.0.0", PictureForm::names, "", "MIT",
      "Miles Johnson", "https://emojibase.dev", 0},
 };
@@ -74,6 +77,8 @@ bool wanted(const Source& source, std::string_view name) {
       return name.find("usr/share/openclipart/svg/") != name.npos && name.ends_with(".svg");
     case PictureForm::portraits:
       return false;
+    case PictureForm::models:
+      return name.ends_with(".sh3f");
     case PictureForm::names:
       return name == "package/en/data.json" || name == "package/meta/groups.json";
   }

@@ -18,6 +18,7 @@ enum class PictureForm {
   svg_tree,     ///< SVG files in folders, titles and keywords inside
   titled,       ///< one icons.json with SVG bodies, named by what they show
   portraits,    ///< SVG files that node draws once when they are fetched
+  models,       ///< furniture catalogues: zip archives with OBJ models
   names,        ///< no pictures: emoji names, tags and groups by code point
 };
 

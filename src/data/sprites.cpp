@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "data/collection.h"
+#include "data/furniture.h"
 #include "data/iconify.h"
 #include "data/rasterise.h"
 #include "data/sources.h"
@@ -44,6 +45,8 @@ class Drawer {
     if (fs::path(row.file).is_absolute()) return load_picture(row, drawn_px);
     const auto& source = find_source(row.source);
     const auto file = source_folder(source, cache_) / row.file;
+    // Models come as large as the picture; their edges are sampled finely.
+    if (source.form == PictureForm::models) return models(file).draw(row.item, size_px, row.id);
     if (!row.item.empty())
       return rasterise_svg(icons(file).svg(row.item), drawn_px, row.id, kTrusted);
     if (file.extension() == ".svg")
@@ -64,9 +67,18 @@ class Drawer {
     return *icons_;
   }
 
+  FurnitureDrawer& models(const fs::path& file) {
+    if (!models_ || models_file_ != file) {
+      models_ = std::make_unique<FurnitureDrawer>(file);
+      models_file_ = file;
+    }
+    return *models_;
+  }
+
   fs::path cache_;
-  fs::path icons_file_;
+  fs::path icons_file_, models_file_;
   std::unique_ptr<IconSet> icons_;
+  std::unique_ptr<FurnitureDrawer> models_;
 };
 
 std::array<std::uint8_t, 3> mean_colour(const Image& premultiplied) {
