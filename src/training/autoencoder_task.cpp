@@ -4,9 +4,12 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "core/error.h"
+#include "training/adversarial.h"
 #include "training/export.h"
+#include "training/perceptual.h"
 #include "training/picture_tensor.h"
 #include "training/randomness.h"
 #include "training/samples.h"
@@ -19,6 +22,8 @@ namespace {
 constexpr int kValidationBatch = 16;
 constexpr int kShownPairs = 16;
 constexpr int kScaleSamples = 512;  // pictures whose latents fix the scaling factor
+constexpr std::uint64_t kAdversarySeed = 0xad5e;
+constexpr const char* kLastKernel = "decoder.conv_out.weight";
 
 /// sqrt(x² + e²) - e: as |x|, but smooth at zero.
 Tensor charbonnier(const Tensor& difference) {
@@ -70,7 +75,103 @@ double latent_deviation(const AutoencoderKL& model, BatchReader& world) {
   return at::cat(latents).to(torch::kDouble).std().item<double>();
 }
 
+/// What judges reconstructions: pixels, a network that learned to see, a discriminator.
+struct Judges {
+  AutoencoderLossConfig weights;
+  std::optional<ImageTextScorer> eyes;
+  std::optional<PatchDiscriminator> discriminator;
+};
+
+std::shared_ptr<const Judges> judges_of(const Recipe& recipe, const fs::path& output) {
+  const auto& weights = recipe.autoencoder_loss;
+  auto judges = std::make_shared<Judges>();
+  judges->weights = weights;
+  if (weights.perceptual > 0) judges->eyes = open_eyes(output / recipe.scorer);
+  if (weights.adversarial.weight > 0) {
+    judges->discriminator.emplace(weights.adversarial.channels, weights.adversarial.levels);
+    initialise(*judges->discriminator, mix_seed(recipe.trainer.seed, kAdversarySeed));
+  }
+  return judges;
+}
+
+/// AdamW with the moments' memories of VQGAN (Esser et al. 2021); the rate has the shape of the
+/// model's.
+Adversary adversary_of(const PatchDiscriminator& discriminator, const Recipe& recipe) {
+  Adversary adversary;
+  adversary.parameters = discriminator.parameters();
+  adversary.optimiser.beta1 = 0.5;
+  adversary.optimiser.beta2 = 0.9;
+  adversary.learning_rate = recipe.trainer.learning_rate;
+  adversary.learning_rate.peak = recipe.autoencoder_loss.adversarial.learning_rate;
+  return adversary;
+}
+
+const Tensor* slot_of(const Module& module, const std::string& wanted) {
+  for (const auto& [name, slot] : module.parameters())
+    if (name == wanted) return slot;
+  throw Error(fmt::format("{}: the model has no such weights", wanted));
+}
+
+/// Pixels and perception: what does not change as the discriminator learns.
+Tensor error_of(const Judges& judges, const Tensor& made, const Tensor& wanted,
+                NamedNumbers& parts) {
+  Tensor error = reconstruction_loss(made, wanted, judges.weights);
+  parts.emplace_back("error", error.item<double>());
+  if (!judges.eyes) return error;
+  const Tensor distance = perceptual_distance(*judges.eyes, made, wanted);
+  parts.emplace_back("perceptual", distance.item<double>());
+  return error + judges.weights.perceptual * distance;
+}
+
+/// Zero with the discriminator's gradients once it takes part; its numbers stand in the log from
+/// the first batch on.
+Tensor adversarial_part(const Judges& judges, const Tensor& made, const Batch& batch,
+                        const Tensor& error, const Tensor& last_kernel, bool joined,
+                        NamedNumbers& parts) {
+  judges.discriminator->need_patches(batch.pictures);
+  AdversarialTerm term;
+  term.total = at::zeros({}, made.options());
+  if (joined)
+    term = adversarial_term(*judges.discriminator, made, batch.pictures, error, last_kernel,
+                            judges.weights.adversarial.weight);
+  parts.insert(parts.end(), {{"fooling", term.fooling},
+                             {"discriminator", term.discriminator},
+                             {"balance", term.balance}});
+  return term.total;
+}
+
+/// The loss on pictures that nothing was learned from, its parts averaged.
+ValidationLoss judged(const AutoencoderKL& model, const Judges& judges, BatchReader& world,
+                      int samples) {
+  NamedNumbers sums;
+  double made_detail = 0, real_detail = 0;
+  int batches = 0;
+  auto loss = mean_loss(world, samples, kValidationBatch, [&](const Batch& batch, int) {
+    const Tensor made = reconstructed(model, batch);
+    made_detail += gradient_magnitude(made);
+    real_detail += gradient_magnitude(batch.pictures);
+    NamedNumbers parts;
+    Tensor error = error_of(judges, made, batch.pictures, parts);
+    if (batches++ == 0)
+      sums = parts;
+    else
+      for (std::size_t i = 0; i < parts.size(); ++i) sums[i].second += parts[i].second;
+    return error;
+  });
+  for (const auto& [name, sum] : sums) loss.parts.emplace_back(name, sum / batches);
+  if (real_detail > 0) loss.parts.emplace_back("sharpness", made_detail / real_detail);
+  return loss;
+}
+
 }  // namespace
+
+double gradient_magnitude(const Tensor& pictures) {
+  const auto height = pictures.size(2) - 1, width = pictures.size(3) - 1;
+  const Tensor here = pictures.narrow(2, 0, height).narrow(3, 0, width);
+  const Tensor right = pictures.narrow(2, 0, height).narrow(3, 1, width) - here;
+  const Tensor below = pictures.narrow(2, 1, height).narrow(3, 0, width) - here;
+  return (right.square() + below.square()).sqrt().mean().item<double>();
+}
 
 Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
                            const AutoencoderLossConfig& weights) {
@@ -110,10 +211,13 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
   const double allowed = recipe.trainer.max_damaged;
   const auto learned = std::make_shared<BatchReader>(training, allowed);
   const auto unseen = std::make_shared<BatchReader>(validation, allowed);
-  const auto weights = recipe.autoencoder_loss;
+  const auto judges = judges_of(recipe, output);
+  const Tensor* last_kernel = slot_of(*model, kLastKernel);
   Task task;
   task.name = "autoencoder";
   task.parameters = model->parameters();
+  if (judges->discriminator) task.adversary = adversary_of(*judges->discriminator, recipe);
+  const auto joins_at = recipe.autoencoder_loss.adversarial.start_samples;
   task.loss = [=](const Draw& draw) {
     Batch batch = learned->read(draw);
     const Tensor moments = model->encode_moments(batch.pictures);
@@ -121,16 +225,19 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
     const Tensor noise = at::randn({moments.size(0), channels, moments.size(2), moments.size(3)},
                                    generator_of(draw.seed), torch::TensorOptions());
     const Tensor made = model->decode(sample_moments(moments, noise));
-    const Tensor error = reconstruction_loss(made, batch.pictures, weights);
     const Tensor kl = kl_loss(moments);
-    return Loss{error + weights.kl * kl,
-                {{"error", error.item<double>()}, {"kl", kl.item<double>()}},
-                std::move(batch.damage)};
+    Loss loss;
+    loss.parts = {{"kl", kl.item<double>()}};
+    const Tensor error = error_of(*judges, made, batch.pictures, loss.parts);
+    loss.total = error + judges->weights.kl * kl;
+    if (judges->discriminator)
+      loss.total = loss.total + adversarial_part(*judges, made, batch, error, *last_kernel,
+                                                 draw.first >= joins_at, loss.parts);
+    loss.damage = std::move(batch.damage);
+    return loss;
   };
   task.validation_loss = [=, samples = recipe.validation_samples] {
-    return mean_loss(*unseen, samples, kValidationBatch, [&](const Batch& batch, int) {
-      return reconstruction_loss(reconstructed(*model, batch), batch.pictures, weights);
-    });
+    return judged(*model, *judges, *unseen, samples);
   };
   task.validation_panel = [=] { return pairs(*model, *unseen); };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {

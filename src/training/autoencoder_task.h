@@ -14,12 +14,17 @@ namespace sumi {
 Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
                            const AutoencoderLossConfig& weights);
 
+/// Mean length of the differences to the neighbours at the right and below. [N, C, H, W].
+double gradient_magnitude(const Tensor& pictures);
+
 /// KL divergence of the Gaussians that `moments` describe from the unit normal, per latent number.
 Tensor kl_loss(const Tensor& moments);
 
-/// Teaches AutoencoderKL to give pictures back (Rombach et al. 2022, section 3.1, without the
-/// adversary). `output`: what recipe.init_from is relative to. The result: OUTPUT/model/vae, with
-/// scaling_factor = 1 / deviation of the latents.
+/// Teaches AutoencoderKL to give pictures back (Rombach et al. 2022, section 3.1), where the recipe
+/// says so with a perceptual distance (perceptual.h) and an adversary (adversarial.h). `output`:
+/// what recipe.init_from and recipe.scorer are relative to. Validation tells the loss without the
+/// adversary, and `sharpness`: the mean gradient magnitude of what comes back as a share of the
+/// pictures'. The result: OUTPUT/model/vae, with scaling_factor = 1 / deviation of the latents.
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                       std::shared_ptr<const Dataset> validation,
                       const std::filesystem::path& output);

@@ -21,14 +21,20 @@ int halvings_within(int processes, int most) {
 
 }  // namespace
 
-GradientSum::GradientSum(const Task& task, const TrainerConfig& config, ParameterBuffer& parameters,
-                         const std::vector<Shard>& shards, Processes& processes)
+GradientSum::GradientSum(const Task& task, const TrainerConfig& config,
+                         const std::vector<Learner*>& learners, Processes& processes)
     : task_(task),
       config_(config),
-      parameters_(parameters),
       processes_(processes),
       own_count_(config.accumulation / processes.count()) {
-  for (const auto& shard : shards) ranges_.push_back(shard.range);
+  for (auto* learner : learners) {
+    parts_.push_back({learner->parameters.gradients(), {}, {}});
+    for (const auto& shard : learner->shards) parts_.back().ranges.push_back(shard.range);
+  }
+}
+
+void GradientSum::clear() {
+  for (auto& part : parts_) part.gradients.zero_();
 }
 
 /// One batch's gradients on top of those that are there.
@@ -51,16 +57,18 @@ void GradientSum::add(int batch, Block& block) {
 /// The gradients of `count` batches from `batch` on, and of nothing else.
 void GradientSum::sum(int batch, int count, int halvings, Block& block) {
   if (count <= 2 || count % 2 != 0 || halvings == 0) {
-    parameters_.clear_gradients();
+    clear();
     for (int i = 0; i < count; ++i) add(batch + i, block);
     return;
   }
   sum(batch, count / 2, halvings - 1, block);
-  Tensor& half = halves_[static_cast<std::size_t>(halvings - 1)];
-  if (!half.defined()) half = at::empty_like(parameters_.gradients());
-  half.copy_(parameters_.gradients());
+  const auto level = static_cast<std::size_t>(halvings - 1);
+  for (auto& part : parts_) {
+    if (!part.halves[level].defined()) part.halves[level] = at::empty_like(part.gradients);
+    part.halves[level].copy_(part.gradients);
+  }
   sum(batch + count / 2, count / 2, halvings - 1, block);
-  parameters_.gradients().add_(half);
+  for (auto& part : parts_) part.gradients.add_(part.halves[level]);
 }
 
 GradientSum::Block GradientSum::computed(std::int64_t first, std::uint64_t damaged,
@@ -151,13 +159,13 @@ void GradientSum::try_batch(int count, std::int64_t first, std::uint64_t damaged
   draw.count = count;
   draw.damaged = damaged;
   task_.loss(draw).total.backward();
-  parameters_.clear_gradients();
+  clear();
 }
 
 UpdateLoss GradientSum::add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed) {
   Block block = computed(first, damaged, seed);
   const auto losses = settled(block, damaged);
-  processes_.add_to_owners(parameters_.gradients(), ranges_);
+  for (auto& part : parts_) processes_.add_to_owners(part.gradients, part.ranges);
   return joined(std::move(block), losses);
 }
 

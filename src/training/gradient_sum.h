@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "training/learner.h"
 #include "training/processes.h"
-#include "training/shards.h"
 #include "training/task.h"
 #include "training/trainer_config.h"
 
@@ -26,11 +26,12 @@ struct UpdateLoss {
 /// same bits.
 class GradientSum {
  public:
-  GradientSum(const Task& task, const TrainerConfig& config, ParameterBuffer& parameters,
-              const std::vector<Shard>& shards, Processes& processes);
+  /// `learners`: whom the loss has gradients for; they outlive this.
+  GradientSum(const Task& task, const TrainerConfig& config, const std::vector<Learner*>& learners,
+              Processes& processes);
 
   /// The batches that follow `first` good and `damaged` damaged samples. Afterwards the gradients
-  /// of this process's shard are the sum; the rest of the buffer is of no use. In each process:
+  /// of this process's shards are the sum; the rest of the buffers is of no use. In each process:
   /// throws the Error that one process alone would have met.
   UpdateLoss add_up(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
 
@@ -38,6 +39,8 @@ class GradientSum {
   void try_batch(int count, std::int64_t first, std::uint64_t damaged);
 
  private:
+  static constexpr int kHalvings = 3;
+
   /// This process's part of an update.
   struct Block {
     std::int64_t first = 0;      ///< good samples before the update
@@ -49,21 +52,25 @@ class GradientSum {
     std::optional<Error> error;
   };
 
+  /// The gradients of one learner.
+  struct Part {
+    Tensor gradients;
+    std::vector<Range> ranges;             ///< of the shards
+    std::array<Tensor, kHalvings> halves;  ///< sums that wait for their other half
+  };
+
   Block computed(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
   void sum(int batch, int count, int halvings, Block& block);
   void add(int batch, Block& block);
+  void clear();
   std::vector<double> settled(Block& block, std::uint64_t damaged);
   UpdateLoss joined(Block&& block, const std::vector<double>& losses);
 
-  static constexpr int kHalvings = 3;
-
   const Task& task_;
   const TrainerConfig& config_;
-  ParameterBuffer& parameters_;
   Processes& processes_;
-  std::vector<Range> ranges_;
-  int own_count_;                         ///< batches of this process
-  std::array<Tensor, kHalvings> halves_;  ///< sums that wait for their other half
+  std::vector<Part> parts_;
+  int own_count_;  ///< batches of this process
 };
 
 }  // namespace sumi

@@ -17,6 +17,21 @@ void settle_network(const Json& json, Recipe& recipe, const std::string& file) {
   recipe.network = transformer ? "transformer" : "unet";
 }
 
+void check_autoencoder(const Recipe& recipe) {
+  recipe.vae.check("vae");
+  const auto& loss = recipe.autoencoder_loss;
+  check(loss);
+  if (loss.perceptual > 0 && recipe.scorer.empty())
+    throw Error(
+        fmt::format("scorer: it is empty, and autoencoder_loss.perceptual is {}", loss.perceptual),
+        "name the output folder of a scorer's training, or leave perceptual out");
+  if (loss.adversarial.weight > 0 && loss.adversarial.start_samples >= recipe.trainer.samples)
+    throw Error(fmt::format("autoencoder_loss.adversarial.start_samples: {} is not below "
+                            "trainer.samples, {}",
+                            loss.adversarial.start_samples, recipe.trainer.samples),
+                "let the adversary join at half of the run, say");
+}
+
 void check_transformer(const Recipe& recipe) {
   const auto& t = recipe.transformer;
   t.check("transformer");
@@ -97,7 +112,7 @@ void check(const Recipe& recipe) {
   check(recipe.objective, recipe.scheduler);
   if (editing) check(recipe.edits);
   if (distillation) check(recipe.distillation);
-  if (autoencoder) recipe.vae.check("vae");
+  if (autoencoder) check_autoencoder(recipe);
   if (!recipe.network.empty() && recipe.network != "unet" && recipe.network != "transformer")
     throw Error(fmt::format("network: unknown \"{}\"", recipe.network), "use unet or transformer");
   if (text_to_image && recipe.network == "transformer")

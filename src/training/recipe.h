@@ -10,27 +10,12 @@
 #include "diffusion/schedule.h"
 #include "models/configs.h"
 #include "models/mmdit_config.h"
+#include "training/autoencoder_loss_config.h"
 #include "training/distillation_config.h"
 #include "training/objective_config.h"
 #include "training/trainer.h"
 
 namespace sumi {
-
-/// Weights of the autoencoder's loss terms.
-struct AutoencoderLossConfig {
-  double absolute = 1;
-  double squared = 1;
-  double edges = 1;
-  double kl = 1e-6;
-
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("absolute", self.absolute, "smooth absolute error of the pixels (Charbonnier)");
-    visit("squared", self.squared, "squared error of the pixels");
-    visit("edges", self.edges, "error of the differences between neighbours, at three scales");
-    visit("kl", self.kl, "pull of the latents' distribution towards the unit normal");
-  }
-};
 
 /// The vocabulary that is learned from the captions.
 struct TokenizerConfig {
@@ -63,6 +48,7 @@ struct Recipe {
   std::string task;
   std::string world;
   std::string autoencoder;
+  std::string scorer;
   std::string init_from;
   TrainerConfig trainer;
   VaeConfig vae;
@@ -93,10 +79,15 @@ struct Recipe {
     visit("autoencoder", self.autoencoder,
           "text_to_image: output folder of an autoencoder's training, or a diffusers folder; "
           "relative to this training's output folder");
+    visit(
+        "scorer", self.scorer,
+        "autoencoder with autoencoder_loss.perceptual: output folder of a scorer's training, whose "
+        "picture tower compares pictures; of any size; relative to this training's output folder. "
+        "Judge the result with another scorer");
     visit("init_from", self.init_from,
           "diffusers folder to start from instead of random weights; relative to the output "
-          "folder as well. instruction_editing and distillation: \"default\" is the model that "
-          "comes with Sumi; their networks and scheduler are that folder's");
+          "folder as well, or \"default\", the model that comes with Sumi. instruction_editing and "
+          "distillation: their networks and scheduler are that folder's");
     visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
     visit("vae", self.vae, "the autoencoder to train");
     visit("network", self.network,

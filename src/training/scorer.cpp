@@ -55,12 +55,22 @@ ImageTextScorer::ImageTextScorer(const ImageTowerConfig& image, const ClipTextCo
   }
 }
 
+/// One level further: what the level before made of a picture, halved, through the next block.
+Tensor ImageTextScorer::level(std::size_t i, Tensor x) const {
+  if (i > 0) x = halvings_[i - 1].forward(x);
+  return blocks_[i].forward(std::move(x));
+}
+
+std::vector<Tensor> ImageTextScorer::picture_levels(const Tensor& pictures) const {
+  std::vector<Tensor> levels;
+  for (std::size_t i = 0; i < blocks_.size(); ++i)
+    levels.push_back(level(i, i == 0 ? conv_in_.forward(pictures) : levels.back()));
+  return levels;
+}
+
 Tensor ImageTextScorer::picture_features(const Tensor& pictures) const {
   Tensor x = conv_in_.forward(pictures);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    x = blocks_[i].forward(std::move(x));
-    if (i < halvings_.size()) x = halvings_[i].forward(x);
-  }
+  for (std::size_t i = 0; i < blocks_.size(); ++i) x = level(i, std::move(x));
   return silu(norm_.forward(x)).mean({2, 3});
 }
 

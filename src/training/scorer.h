@@ -16,11 +16,15 @@
 namespace sumi {
 
 /// Two towers into one space, as CLIP (Radford et al. 2021), small: residual convolutions for
-/// pictures, CLIP's text tower for prompts. It judges generated pictures, it never guides them.
+/// pictures, CLIP's text tower for prompts. It judges generated pictures, it never guides them. One
+/// that an autoencoder was taught by (perceptual.h) is no judge of what comes through it.
 class ImageTextScorer : public Module {
  public:
   ImageTextScorer(const ImageTowerConfig& image, const ClipTextConfig& text);
 
+  /// [N, 3, H, W] in [-1, 1] -> what each level makes of it, [N, channels, H / 2^i, W / 2^i], i
+  /// from 1 on, sides rounded up.
+  std::vector<Tensor> picture_levels(const Tensor& pictures) const;
   /// [N, 3, H, W] in [-1, 1] -> [N, channels of the last level], means over the picture.
   Tensor picture_features(const Tensor& pictures) const;
   /// Those features -> [N, embedding], unit length.
@@ -38,6 +42,8 @@ class ImageTextScorer : public Module {
   const ClipTextConfig& text_config() const { return text_.config(); }
 
  private:
+  Tensor level(std::size_t i, Tensor x) const;
+
   ImageTowerConfig image_;
   Conv2d conv_in_;
   std::vector<ResnetBlock> blocks_;

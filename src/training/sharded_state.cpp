@@ -19,8 +19,8 @@ ShardedState::ShardedState(ParameterBuffer& parameters, const std::vector<Shard>
       weights_(parameters.weights().narrow(0, shard_.range.first, shard_.range.size())),
       gradients_(parameters.gradients().narrow(0, shard_.range.first, shard_.range.size())),
       optimiser_(weights_, gradients_, shard_.slices, config.optimiser,
-                 [this](const std::vector<double>& own) { return total(own); }),
-      average_(weights_.clone()) {
+                 [this](const std::vector<double>& own) { return total(own); }) {
+  if (config.ema_decay > 0) average_ = weights_.clone();
   for (const auto& shard : shards) ranges_.push_back(shard.range);
   for (int i = 0; i < processes.rank(); ++i)
     first_tensor_ += static_cast<std::int64_t>(shards[static_cast<std::size_t>(i)].slices.size());
@@ -54,14 +54,16 @@ double ShardedState::gradient_norm() {
 
 void ShardedState::step(double rate, double gradient_scale, std::int64_t update) {
   optimiser_.step(rate, gradient_scale);
-  update_average(average_, weights_, ema_decay_at(config_.ema_decay, update));
+  if (average_.defined())
+    update_average(average_, weights_, ema_decay_at(config_.ema_decay, update));
   if (profiles_) profiles_->follow(weights_, update);
   processes_.share_from_owners(parameters_.weights(), ranges_);
 }
 
 /// Of the shard, under the names they have in snapshots.
 StateDict ShardedState::tensors() {
-  StateDict tensors = {{"average", average_}};
+  StateDict tensors;
+  if (average_.defined()) tensors["average"] = average_;
   if (profiles_)
     for (std::size_t i = 0; i < PowerAverages::kWidths.size(); ++i)
       tensors[fmt::format("profile.{}", i)] = profiles_->averages()[i];
@@ -86,7 +88,8 @@ void ShardedState::restore(const StateDict& kept, const Json& numbers,
       const auto found = kept.find(name);
       if (found == kept.end())
         throw Error(fmt::format("{}: the snapshot has no \"{}\"", where.string(), name),
-                    "trainer.profile_every cannot be switched on in the middle of a run");
+                    "trainer.profile_every and ema_decay cannot be switched on in the middle of a "
+                    "run");
       if (found->second.numel() != length)
         throw Error(fmt::format("{}: the snapshot's \"{}\" has another size", where.string(), name),
                     "give another output folder, or remove that one to start anew");
@@ -116,8 +119,9 @@ void ShardedState::store_profiles(const std::filesystem::path& folder, std::int6
 }
 
 std::int64_t ShardedState::average_bytes() const {
-  return average_.numel() * average_.element_size() *
-         (profiles_ ? 1 + static_cast<std::int64_t>(PowerAverages::kWidths.size()) : 1);
+  const auto averages = (average_.defined() ? 1 : 0) +
+                        (profiles_ ? static_cast<std::int64_t>(PowerAverages::kWidths.size()) : 0);
+  return averages * weights_.numel() * weights_.element_size();
 }
 
 }  // namespace sumi

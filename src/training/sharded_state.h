@@ -37,8 +37,11 @@ class ShardedState {
   /// missing or of another size.
   void restore(const StateDict& tensors, const Json& numbers, const std::filesystem::path& where);
 
-  /// The averaged weights, whole, at the first process; undefined elsewhere.
-  Tensor whole_average() { return processes_.joined_at_first(average_); }
+  /// The averaged weights, whole, at the first process; undefined elsewhere. With an ema_decay of 0
+  /// the weights themselves.
+  Tensor whole_average() {
+    return processes_.joined_at_first(average_.defined() ? average_ : weights_);
+  }
   /// Writes the averages of EDM2, where they are kept.
   void store_profiles(const std::filesystem::path& folder, std::int64_t samples,
                       std::int64_t updates);
@@ -58,7 +61,7 @@ class ShardedState {
   std::vector<Range> ranges_;
   Tensor weights_, gradients_;  ///< of the shard
   Optimiser optimiser_;
-  Tensor average_;
+  Tensor average_;  ///< undefined where ema_decay is 0
   std::optional<PowerAverages> profiles_;
 };
 

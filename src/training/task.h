@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "core/tensor.h"
 #include "data/loader.h"
 #include "media/image.h"
+#include "training/learning_rate.h"
+#include "training/optimiser_config.h"
 #include "training/parameter_buffer.h"
 
 namespace sumi {
@@ -55,12 +58,22 @@ struct Panel {
   int columns = 0;  ///< 0: nearly square
 };
 
+/// Weights that learn against the task's own from the same loss, by a rule and a rate of their own:
+/// a discriminator. They are part of every snapshot, never of an average. An update that has no
+/// gradient for any of them leaves them, and their rule, as they were.
+struct Adversary {
+  std::vector<NamedSlot> parameters;
+  OptimiserConfig optimiser;
+  LearningRateConfig learning_rate;
+};
+
 /// A training method as a value: what is trainable, what a batch's loss is, how it is judged and
 /// what is written in the end. The trainer knows nothing else about it.
 struct Task {
   std::string name;
-  std::vector<NamedSlot> parameters;      ///< the slots outlive the run
-  std::vector<RateFactor> rates = {};     ///< of names that learn at another rate
+  std::vector<NamedSlot> parameters;   ///< the slots outlive the run
+  std::vector<RateFactor> rates = {};  ///< of names that learn at another rate
+  std::optional<Adversary> adversary = {};
   std::function<Loss(const Draw&)> loss;  ///< the same Draw gives the same bits
   /// What the loss depends on beside the trained weights (a target that follows them): part of
   /// every snapshot. Only `after_update` changes it, alike in every process of a run.

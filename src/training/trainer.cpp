@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "core/error.h"
@@ -14,11 +15,10 @@
 #include "training/batch_memory.h"
 #include "training/counters.h"
 #include "training/gradient_sum.h"
+#include "training/learner.h"
 #include "training/power_average.h"
 #include "training/run_log.h"
 #include "training/run_report.h"
-#include "training/sharded_state.h"
-#include "training/shards.h"
 #include "training/snapshots.h"
 
 namespace sumi {
@@ -26,11 +26,25 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kOtherSeed = 0x9fb21c651e98df25;  // odd: another seed for each rollback
-const std::string kKept = "kept.";    // before a task's own tensors in snapshots
-constexpr double kLossMemory = 0.98;  // per update, of the running mean that is shown
+const std::string kKept = "kept.";            // before a task's own tensors in snapshots
+const std::string kAdversary = "adversary.";  // before those of its adversary
+constexpr double kLossMemory = 0.98;          // per update, of the running mean that is shown
 
 bool passes(std::int64_t before, std::int64_t now, std::int64_t every) {
   return every > 0 && before / every != now / every;
+}
+
+/// Null where the task has none. Its weights are never averaged.
+std::unique_ptr<Learner> adversary_of(const Task& task, const TrainerConfig& config,
+                                      Processes& processes) {
+  if (!task.adversary) return nullptr;
+  TrainerConfig own = config;
+  own.optimiser = task.adversary->optimiser;
+  own.learning_rate = task.adversary->learning_rate;
+  own.ema_decay = 0;
+  own.profile_every = 0;
+  return std::make_unique<Learner>(task.adversary->parameters, std::vector<RateFactor>{}, own,
+                                   processes);
 }
 
 /// One run: the state and the steps that change it. In several processes all take every step
@@ -59,12 +73,16 @@ class Run {
   void judge();
   void note(const Damage& damage);
   void apply(double loss);
+  double rate_of(const Learner& learner) const;
+  void move(Learner& learner, double norm);
   Panel validate();
   Panel judge_average(Tensor average);
   void log(const Panel& panel, bool validated);
   void check_fits(const Snapshot& snapshot) const;
   bool restore_latest();
   void restore_kept(const StateDict& tensors);
+  void restore_adversary(const StateDict& tensors, const Json& numbers);
+  std::vector<Learner*> learners();
   Json state();
 
   Task& task_;
@@ -72,9 +90,8 @@ class Run {
   fs::path output_;
   Processes& processes_;
   std::optional<SnapshotFolder> snapshots_;  ///< of the first process, as all that is written
-  ParameterBuffer parameters_;
-  std::vector<Shard> shards_;
-  ShardedState state_;
+  Learner model_;
+  std::unique_ptr<Learner> adversary_;  ///< null where the task has none
   GradientSum gradients_;
   std::optional<RunReport> report_;
   std::int64_t per_update_, total_;
@@ -90,16 +107,22 @@ Run::Run(Task& task, const TrainerConfig& config, const fs::path& output, Proces
       config_(config),
       output_(output),
       processes_(processes),
-      parameters_(task.parameters, task.rates),
-      shards_(shards_of(parameters_, processes.count())),
-      state_(parameters_, shards_, config, processes),
-      gradients_(task, config, parameters_, shards_, processes),
+      model_(task.parameters, task.rates, config, processes),
+      adversary_(adversary_of(task, config, processes)),
+      gradients_(task, config, learners(), processes),
       per_update_(std::int64_t{config.batch_size} * config.accumulation),
       total_(config.samples / per_update_ * per_update_) {
   processes_.at_first([&] { snapshots_.emplace(output / "snapshots"); });
   restore_latest();
   if (task.write_start) processes_.at_first([&] { task.write_start(output); });
   processes_.at_first([&] { report_.emplace(output, task.name, total_, log_); });
+}
+
+/// Whom the loss has gradients for.
+std::vector<Learner*> Run::learners() {
+  std::vector<Learner*> all = {&model_};
+  if (adversary_) all.push_back(adversary_.get());
+  return all;
 }
 
 std::string Run::note() const {
@@ -113,17 +136,30 @@ void Run::note(const Damage& damage) {
     if (processes_.first()) spdlog::warn("damaged, left out: {}", damage_.names[i]);
 }
 
+/// The rate of the update that follows at_.samples.
+double Run::rate_of(const Learner& learner) const {
+  return std::ldexp(learning_rate(learner.config.learning_rate, at_.samples + per_update_, total_),
+                    -at_.rollbacks);
+}
+
+/// One step along gradients of that length.
+void Run::move(Learner& learner, double norm) {
+  const double clip = learner.config.optimiser.clip_norm;
+  learner.state.step(rate_of(learner), clip > 0 && norm > clip ? clip / norm : 1, at_.updates);
+}
+
 void Run::apply(double loss) {
-  norm_ = state_.gradient_norm();
-  if (!std::isfinite(norm_) || !std::isfinite(loss)) {
+  norm_ = model_.state.gradient_norm();
+  const double adversary_norm = adversary_ ? adversary_->state.gradient_norm() : 0;
+  if (!std::isfinite(norm_) || !std::isfinite(adversary_norm) || !std::isfinite(loss)) {
     ++at_.skipped;
     ++at_.skipped_in_a_row;
     return;
   }
   at_.skipped_in_a_row = 0;
   ++at_.updates;
-  const double clip = config_.optimiser.clip_norm;
-  state_.step(rate_, clip > 0 && norm_ > clip ? clip / norm_ : 1, at_.updates);
+  move(model_, norm_);
+  if (adversary_norm > 0) move(*adversary_, adversary_norm);
   if (task_.after_update) task_.after_update(at_.updates);
   at_.mean_loss = kLossMemory * at_.mean_loss + (1 - kLossMemory) * loss;
   at_.mean_weight = kLossMemory * at_.mean_weight + (1 - kLossMemory);
@@ -149,8 +185,7 @@ void Run::roll_back() {
 }
 
 void Run::update() {
-  rate_ = std::ldexp(learning_rate(config_.learning_rate, at_.samples + per_update_, total_),
-                     -at_.rollbacks);
+  rate_ = rate_of(model_);
   const auto seed = config_.seed + static_cast<std::uint64_t>(at_.rollbacks) * kOtherSeed;
   UpdateLoss loss = gradients_.add_up(at_.samples, damage_.count, seed);
   note(loss.damage);
@@ -174,7 +209,7 @@ void Run::record() {
   }
   if (validated || due(config_.log_every)) processes_.at_first([&] { log(panel, validated); });
   if (due(config_.profile_every))
-    state_.store_profiles(output_ / "averages", at_.samples, at_.updates);
+    model_.state.store_profiles(output_ / "averages", at_.samples, at_.updates);
   if (due(config_.save_every)) save();
 }
 
@@ -212,7 +247,7 @@ void Run::judge() {
 
 /// Judges the averaged weights; returns the pictures, for the report.
 Panel Run::validate() {
-  const Tensor average = state_.whole_average();
+  const Tensor average = model_.state.whole_average();
   Panel panel;
   processes_.at_first([&] { panel = judge_average(average); });
   at_.validation_loss = processes_.sums({processes_.first() ? at_.validation_loss : 0})[0];
@@ -223,7 +258,7 @@ Panel Run::validate() {
 
 Panel Run::judge_average(Tensor average) {
   const c10::NoGradGuard no_grad;
-  const SwappedWeights averaged(parameters_.weights(), std::move(average));
+  const SwappedWeights averaged(model_.parameters.weights(), std::move(average));
   if (task_.validation_loss) {
     auto found = task_.validation_loss();
     at_.validation_loss = found.value;
@@ -241,19 +276,32 @@ Panel Run::judge_average(Tensor average) {
   return panel;
 }
 
+/// What has to be the same for a snapshot to be gone on from.
+Json described(const Learner& learner) {
+  return {{"layout", learner.parameters.layout()}, {"optimiser", learner.config.optimiser.kind}};
+}
+
 /// What a snapshot keeps beside tensors.
 Json Run::state() {
-  return {{"task", task_.name},
-          {"layout", parameters_.layout()},
-          {"optimiser", config_.optimiser.kind},
-          {"optimiser_numbers", state_.numbers()},
-          {"counters", to_json(at_)},
-          {"damage", to_json(damage_)},
-          {"validation_damage", to_json(validation_damage_)}};
+  Json state = {{"task", task_.name},
+                {"layout", model_.parameters.layout()},
+                {"optimiser", config_.optimiser.kind},
+                {"optimiser_numbers", model_.state.numbers()},
+                {"counters", to_json(at_)},
+                {"damage", to_json(damage_)},
+                {"validation_damage", to_json(validation_damage_)}};
+  if (adversary_) {
+    state["adversary"] = described(*adversary_);
+    state["adversary_numbers"] = adversary_->state.numbers();
+  }
+  return state;
 }
 
 void Run::save() {
-  Snapshot snapshot{at_.samples, state(), state_.gathered(), log_.text()};
+  Snapshot snapshot{at_.samples, state(), model_.state.gathered(), log_.text()};
+  if (adversary_)
+    for (const auto& [name, tensor] : adversary_->state.gathered())
+      snapshot.tensors[kAdversary + name] = tensor;
   processes_.at_first([&] {
     for (const auto& [name, tensor] : task_.kept) snapshot.tensors[kKept + name] = tensor->cpu();
     snapshots_->save(snapshot);
@@ -263,13 +311,21 @@ void Run::save() {
 
 void Run::check_fits(const Snapshot& snapshot) const {
   if (snapshot.state.at("task") != task_.name ||
-      snapshot.state.at("layout") != parameters_.layout())
+      snapshot.state.at("layout") != model_.parameters.layout())
     throw Error(fmt::format("{}: holds snapshots of another task or of models of other sizes",
                             output_.string()),
                 "give another output folder, or remove that one to start anew");
   if (snapshot.state.value("optimiser", "") != config_.optimiser.kind)
     throw Error(
         fmt::format("{}: holds snapshots of a training with another optimiser", output_.string()),
+        "give another output folder, or remove that one to start anew");
+  const Json adversary = adversary_ ? described(*adversary_) : Json();
+  if (snapshot.state.value("adversary", Json()) != adversary)
+    throw Error(
+        fmt::format(
+            "{}: holds snapshots of a training with another adversary, or without one where "
+            "there is one now",
+            output_.string()),
         "give another output folder, or remove that one to start anew");
 }
 
@@ -288,7 +344,8 @@ bool Run::restore_latest() {
   text = processes_.text_of(0, std::move(text));
   if (text.empty()) return false;
   const Json kept = parse_json(text, "snapshot");
-  state_.restore(snapshot.tensors, kept.at("optimiser_numbers"), output_);
+  model_.state.restore(snapshot.tensors, kept.at("optimiser_numbers"), output_);
+  if (adversary_) restore_adversary(snapshot.tensors, kept.at("adversary_numbers"));
   restore_kept(snapshot.tensors);
   at_ = {};
   damage_ = validation_damage_ = {};
@@ -298,6 +355,13 @@ bool Run::restore_latest() {
   from_json(kept.value("validation_damage", none), validation_damage_, "snapshot");
   log_.restore(snapshot.log);
   return true;
+}
+
+void Run::restore_adversary(const StateDict& tensors, const Json& numbers) {
+  StateDict own;
+  for (const auto& [name, tensor] : tensors)
+    if (name.starts_with(kAdversary)) own[name.substr(kAdversary.size())] = tensor;
+  adversary_->state.restore(own, numbers, output_);
 }
 
 /// What the task keeps, from the first process to all.
@@ -315,7 +379,7 @@ void Run::restore_kept(const StateDict& tensors) {
 }
 
 void Run::finish() {
-  Tensor result = state_.whole_average();
+  Tensor result = model_.state.whole_average();
   processes_.at_first([&] {
     log_.write(output_);
     log_.draw(output_);
@@ -325,14 +389,14 @@ void Run::finish() {
     if (config_.result_profile > 0)
       result = reconstructed_average(output_ / "averages", at_.samples, config_.result_profile)
                    .to(result.device());
-    const SwappedWeights averaged(parameters_.weights(), result);
+    const SwappedWeights averaged(model_.parameters.weights(), result);
     task_.write_result(output_);
   });
 }
 
 /// Throws Error when a batch cannot fit into the machine's memory; a GPU tells that itself.
 void Run::require_memory() {
-  if (!parameters_.weights().is_cpu()) return;
+  if (!model_.parameters.weights().is_cpu()) return;
   processes_.together([&] {
     const auto available = available_memory_bytes() /
                            static_cast<std::uint64_t>(std::max(1, processes_.place().local_count));
@@ -376,11 +440,15 @@ TrainingForecast Run::forecast() {
                  times(config_.validate_every) * told.validation_seconds +
                  times(config_.save_every) * told.save_seconds;
   told.peak_bytes = peak_memory_bytes();
-  told.parameters = parameters_.count();
-  const auto size = static_cast<std::uint64_t>(parameters_.size()) * sizeof(float);
-  told.weight_bytes = 2 * size;
-  told.optimiser_bytes =
-      static_cast<std::uint64_t>(state_.optimiser_bytes() + state_.average_bytes());
+  told.parameters = model_.parameters.count();
+  const auto count_in = [&](const Learner& learner) {
+    const auto size = static_cast<std::uint64_t>(learner.parameters.size()) * sizeof(float);
+    told.weight_bytes += 2 * size;
+    told.optimiser_bytes +=
+        static_cast<std::uint64_t>(learner.state.optimiser_bytes() + learner.state.average_bytes());
+  };
+  count_in(model_);
+  if (adversary_) count_in(*adversary_);
   return told;
 }
 
@@ -389,7 +457,7 @@ TrainingSummary Run::summary() const {
   summary.samples = at_.samples;
   summary.updates = at_.updates;
   summary.skipped = at_.skipped;
-  summary.parameters = parameters_.count();
+  summary.parameters = model_.parameters.count();
   summary.validation_loss = at_.validation_loss;
   summary.damage = damage_;
   summary.validation_damage = validation_damage_;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "duel_task.h"
 #include "team.h"
 #include "training/run_log.h"
 #include "wide_task.h"
@@ -57,6 +58,27 @@ TEST(SharedTraining, OneTwoFourAndEightProcessesLeaveTheSameBytes) {
       EXPECT_EQ(trained_by(8, config), expected);
     }
   }
+}
+
+TEST(SharedTraining, AnAdversaryIsSharedAsTheModelIs) {
+  TrainerConfig config = wide_config();
+  config.samples = 192;
+  const auto run = [&](int count, const fs::path& output, std::int64_t stop = 1 << 30) {
+    auto team = train_in(
+        count, output, config, [] { return duel_task(); }, stop);
+    EXPECT_THAT(team.wait(), Each(0)) << team.error();
+    return left_by(output);
+  };
+  const TemporaryDirectory alone, mixed;
+  const auto expected = run(1, alone.path());
+  EXPECT_THAT(expected, HasSubstr("\"discriminator\""));
+  for (const int count : {2, 4}) {
+    const TemporaryDirectory folder;
+    EXPECT_EQ(run(count, folder.path()), expected) << count;
+  }
+  run(4, mixed.path(), 64);
+  run(1, mixed.path(), 128);
+  EXPECT_EQ(run(2, mixed.path()), expected);
 }
 
 TEST(SharedTraining, ThreeProcessesComeToTheSameLossesUpToRounding) {
