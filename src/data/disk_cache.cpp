@@ -116,12 +116,11 @@ std::vector<std::byte> DiskCache::find(const std::string& key) const {
   if (fault || size <= sizeof(Header)) return {};
   std::FILE* stream = std::fopen(file.c_str(), "rb");
   if (stream == nullptr) return {};
-  Header header;
-  std::vector<std::byte> bytes(size - sizeof header);
-  const bool whole = std::fread(&header, sizeof header, 1, stream) == 1 &&
-                     std::fread(bytes.data(), 1, bytes.size(), stream) == bytes.size();
+  std::vector<std::byte> bytes(size);
+  bytes.resize(std::fread(bytes.data(), 1, size, stream));
   std::fclose(stream);
-  return whole && header == header_of(key, bytes) ? bytes : std::vector<std::byte>();
+  const auto content = kept_content(bytes, key);
+  return {content.begin(), content.end()};
 }
 
 void DiskCache::tell(const std::string& why) const {
@@ -140,6 +139,14 @@ void DiskCache::keep(const std::string& key, std::span<const std::byte> bytes) c
   if (fault || !put(file, header_of(key, bytes), bytes))
     return tell(fault ? fault.message() : std::strerror(errno));
   state_->bytes += size - (none ? 0 : before);
+}
+
+std::span<const std::byte> kept_content(std::span<const std::byte> file, const std::string& key) {
+  Header header;
+  if (file.size() <= sizeof header) return {};
+  std::memcpy(&header, file.data(), sizeof header);
+  const auto content = file.subspan(sizeof header);
+  return header == header_of(key, content) ? content : std::span<const std::byte>();
 }
 
 fs::path kept_folder(const fs::path& cache) { return cache / "kept"; }

@@ -42,6 +42,10 @@ class DiskCache {
   std::shared_ptr<State> state_;
 };
 
+/// The content of a DiskCache's file: a stretch of its bytes, empty when they are damaged or were
+/// kept under another key.
+std::span<const std::byte> kept_content(std::span<const std::byte> file, const std::string& key);
+
 /// One folder of kept things.
 struct CacheUse {
   std::string name, maker;

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "core/files.h"
-#include "data/shard.h"
+#include "data_seeds.h"
 #include "media/exif.h"
 #include "media/image.h"
 #include "seeds.h"
@@ -66,16 +66,6 @@ Texts profiles() {
   return files;
 }
 
-Texts shards() {
-  const sumi::TemporaryDirectory folder;
-  sumi::ShardWriter writer(folder.path(), "s", 1u << 20);
-  const sumi::ShardWriter::Part parts[] = {{"png", "pixels"}, {"txt", "a fox"}};
-  writer.add("0", parts);
-  writer.add(std::string(120, 'n'), parts);
-  return {sumi::read_text_file(writer.finish().front()),
-          "file_name,text\na.png,\"a \"\"fox\"\"\"\n"};
-}
-
 const Texts kPrompts = {"a (red:1.3) fox [by night] AND a [cat:dog:0.5] :0.7 BREAK <lora:x:0.8>",
                         "[a|b|c] \\(x\\) [[a:b:3]:10] ([c::2])",
                         "caf\u00e9 \u00e2\u20ac\u2122s &amp;"};
@@ -90,7 +80,10 @@ int main(int count, char** arguments) {
   write_all(folder / "picture", pictures());
   write_all(folder / "exif", {as_string(sumi::exif_with_comment("a fox\nSteps: 20, Seed: 1"))});
   write_all(folder / "icc", profiles());
-  write_all(folder / "shard", shards());
+  write_all(folder / "shard", sumi::shard_seeds());
+  write_all(folder / "csv", sumi::csv_seeds());
+  write_all(folder / "kept", sumi::kept_seeds());
+  write_all(folder / "record", sumi::record_seeds());
   write_all(folder / "json", {R"({"a": [1, -2.5e3, "x\u00e9", null, true], "b": {"c": {}}})"});
   write_all(folder / "infotext",
             {"a fox\nNegative prompt: a dog\nSteps: 20, Sampler: \"x, y\", Hashes: {\"a\": 1}"});

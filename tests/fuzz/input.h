@@ -17,12 +17,14 @@ inline std::string_view as_text(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
-/// Runs a parser: an Error is an answer, everything else is a finding.
+/// Runs a parser: an Error is an answer, everything else is a finding. False for an Error.
 template <class Parse>
-void answer(Parse&& parse) {
+bool answer(Parse&& parse) {
   try {
     parse();
+    return true;
   } catch (const Error&) {
+    return false;
   }
 }
 
