@@ -301,7 +301,7 @@ void add_rows(const Source& source, const fs::path& folder, const fs::path& file
     row.weight = weight_of(row.name) / static_cast<double>(sides.size());
     for (const auto side : sides) {
       row.id = fmt::format("{}/{}@{}", source.id, piece.id, side);
-      row.item = fmt::format("{}@{}", piece.model, side);
+      row.item = fmt::format("{}@{}", piece.id, side);
       row.view = kSides[side].words;
       rows.push_back(row);
     }
@@ -402,19 +402,19 @@ Mesh FurnitureDrawer::load(const FurniturePiece& piece) const {
 
 Image FurnitureDrawer::draw(const std::string& item, int size_px, const std::string& origin) {
   const auto mark = std::min(item.find_last_of('@'), item.size());
-  const auto model = item.substr(0, mark);
+  const auto id = item.substr(0, mark);
   std::size_t side = std::size(kSides);
   const auto digits = std::string_view(item).substr(std::min(mark + 1, item.size()));
   std::from_chars(digits.data(), digits.data() + digits.size(), side);
   const auto piece =
       std::find_if(catalogue_.pieces.begin(), catalogue_.pieces.end(),
-                   [&](const FurniturePiece& candidate) { return candidate.model == model; });
+                   [&](const FurniturePiece& candidate) { return candidate.id == id; });
   if (side >= std::size(kSides) || piece == catalogue_.pieces.end())
     throw Error(fmt::format("{}: no model {}", origin, item), "this picture is left out");
-  if (model != model_ || !mesh_) {
+  if (id != loaded_ || !mesh_) {
     mesh_.reset();
     mesh_ = load(*piece);
-    model_ = model;
+    loaded_ = id;
   }
   RenderOptions options;
   options.camera.azimuth_deg = kSides[side].azimuth_deg;

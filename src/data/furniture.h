@@ -34,7 +34,7 @@ struct FurnitureCatalogue {
 FurnitureCatalogue read_furniture_catalogue(std::string_view properties, const std::string& origin);
 
 /// One row for each model and side it is worth looking at from; their weights add up to 1. `view`
-/// says the side where people would, `item` is "MODEL.obj@SIDE". Groups: "furniture" for what
+/// says the side where people would, `item` is "ID@SIDE". Groups: "furniture" for what
 /// stands on the floor of a room, "fixtures" (on walls and ceilings), "objects" (small),
 /// "outdoors", "vehicles", "people", "doors and windows", "stairs"; the subgroup is the room.
 /// Catalogues under other licences are passed over. Throws Error when an archive is damaged.
@@ -50,7 +50,7 @@ class FurnitureDrawer {
   explicit FurnitureDrawer(const std::filesystem::path& archive);
 
   /// RGBA, straight alpha, the longer side `size_px`. Throws Error naming `origin` when there is no
-  /// such model or side, or the model is damaged; a damaged texture leaves the plain colour.
+  /// such piece or side, or the model is damaged; a damaged texture leaves the plain colour.
   Image draw(const std::string& item, int size_px, const std::string& origin);
 
  private:
@@ -59,7 +59,7 @@ class FurnitureDrawer {
   MappedFile file_;
   ZipArchive archive_;
   FurnitureCatalogue catalogue_;
-  std::string model_;
+  std::string loaded_;  ///< the id of the piece in memory
   std::optional<Mesh> mesh_;
 };
 

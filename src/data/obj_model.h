@@ -46,11 +46,11 @@ ObjModel parse_obj(std::string_view text, const std::string& origin, const ObjLi
 
 /// What a surface is made of. Colours are sRGB from 0 to 1.
 struct ObjMaterial {
-  std::string name;
+  std::string name = {};
   std::array<float, 3> diffuse{0.8f, 0.8f, 0.8f}, specular{};
-  float shininess = 0;      ///< Phong's exponent
-  float opacity = 1;        ///< d, or 1 - Tr
-  std::string diffuse_map;  ///< as written: a name or a path of another machine
+  float shininess = 0;           ///< Phong's exponent
+  float opacity = 1;             ///< d, or 1 - Tr
+  std::string diffuse_map = {};  ///< as written: a name or a path of another machine
 };
 
 /// Materials of an MTL file (newmtl, Kd, Ks, Ns, d, Tr, map_Kd). Numbers are kept within their
