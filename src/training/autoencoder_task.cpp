@@ -3,13 +3,10 @@
 #include <c10/core/GradMode.h>
 
 #include <array>
-#include <cmath>
-#include <optional>
 
 #include "core/error.h"
-#include "training/adversarial.h"
+#include "training/autoencoder_loss.h"
 #include "training/export.h"
-#include "training/perceptual.h"
 #include "training/picture_tensor.h"
 #include "training/randomness.h"
 #include "training/samples.h"
@@ -22,23 +19,7 @@ namespace {
 constexpr int kValidationBatch = 16;
 constexpr int kShownPairs = 16;
 constexpr int kScaleSamples = 512;  // pictures whose latents fix the scaling factor
-constexpr std::uint64_t kAdversarySeed = 0xad5e;
 constexpr const char* kLastKernel = "decoder.conv_out.weight";
-
-/// sqrt(x² + e²) - e: as |x|, but smooth at zero.
-Tensor charbonnier(const Tensor& difference) {
-  constexpr double kEpsilon = 1e-2;
-  return ((difference * difference + kEpsilon * kEpsilon).sqrt() - kEpsilon).mean();
-}
-
-/// The error of the differences between neighbours, along both axes.
-Tensor edge_error(const Tensor& difference) {
-  const auto along = [&](std::int64_t axis) {
-    const std::int64_t length = difference.size(axis) - 1;
-    return charbonnier(difference.narrow(axis, 1, length) - difference.narrow(axis, 0, length));
-  };
-  return along(2) + along(3);
-}
 
 std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe, const fs::path& output) {
   if (!recipe.init_from.empty()) return open_autoencoder(output / recipe.init_from);
@@ -75,25 +56,6 @@ double latent_deviation(const AutoencoderKL& model, BatchReader& world) {
   return at::cat(latents).to(torch::kDouble).std().item<double>();
 }
 
-/// What judges reconstructions: pixels, a network that learned to see, a discriminator.
-struct Judges {
-  AutoencoderLossConfig weights;
-  std::optional<ImageTextScorer> eyes;
-  std::optional<PatchDiscriminator> discriminator;
-};
-
-std::shared_ptr<const Judges> judges_of(const Recipe& recipe, const fs::path& output) {
-  const auto& weights = recipe.autoencoder_loss;
-  auto judges = std::make_shared<Judges>();
-  judges->weights = weights;
-  if (weights.perceptual > 0) judges->eyes = open_eyes(output / recipe.scorer);
-  if (weights.adversarial.weight > 0) {
-    judges->discriminator.emplace(weights.adversarial.channels, weights.adversarial.levels);
-    initialise(*judges->discriminator, mix_seed(recipe.trainer.seed, kAdversarySeed));
-  }
-  return judges;
-}
-
 /// AdamW with the moments' memories of VQGAN (Esser et al. 2021); the rate has the shape of the
 /// model's.
 Adversary adversary_of(const PatchDiscriminator& discriminator, const Recipe& recipe) {
@@ -112,37 +74,9 @@ const Tensor* slot_of(const Module& module, const std::string& wanted) {
   throw Error(fmt::format("{}: the model has no such weights", wanted));
 }
 
-/// Pixels and perception: what does not change as the discriminator learns.
-Tensor error_of(const Judges& judges, const Tensor& made, const Tensor& wanted,
-                NamedNumbers& parts) {
-  Tensor error = reconstruction_loss(made, wanted, judges.weights);
-  parts.emplace_back("error", error.item<double>());
-  if (!judges.eyes) return error;
-  const Tensor distance = perceptual_distance(*judges.eyes, made, wanted);
-  parts.emplace_back("perceptual", distance.item<double>());
-  return error + judges.weights.perceptual * distance;
-}
-
-/// Zero with the discriminator's gradients once it takes part; its numbers stand in the log from
-/// the first batch on.
-Tensor adversarial_part(const Judges& judges, const Tensor& made, const Batch& batch,
-                        const Tensor& error, const Tensor& last_kernel, bool joined,
-                        NamedNumbers& parts) {
-  judges.discriminator->need_patches(batch.pictures);
-  AdversarialTerm term;
-  term.total = at::zeros({}, made.options());
-  if (joined)
-    term = adversarial_term(*judges.discriminator, made, batch.pictures, error, last_kernel,
-                            judges.weights.adversarial.weight);
-  parts.insert(parts.end(), {{"fooling", term.fooling},
-                             {"discriminator", term.discriminator},
-                             {"balance", term.balance}});
-  return term.total;
-}
-
 /// The loss on pictures that nothing was learned from, its parts averaged.
-ValidationLoss judged(const AutoencoderKL& model, const Judges& judges, BatchReader& world,
-                      int samples) {
+ValidationLoss judged(const AutoencoderKL& model, const AutoencoderJudges& judges,
+                      BatchReader& world, int samples) {
   NamedNumbers sums;
   double made_detail = 0, real_detail = 0;
   int batches = 0;
@@ -165,32 +99,6 @@ ValidationLoss judged(const AutoencoderKL& model, const Judges& judges, BatchRea
 
 }  // namespace
 
-double gradient_magnitude(const Tensor& pictures) {
-  const auto height = pictures.size(2) - 1, width = pictures.size(3) - 1;
-  const Tensor here = pictures.narrow(2, 0, height).narrow(3, 0, width);
-  const Tensor right = pictures.narrow(2, 0, height).narrow(3, 1, width) - here;
-  const Tensor below = pictures.narrow(2, 1, height).narrow(3, 0, width) - here;
-  return (right.square() + below.square()).sqrt().mean().item<double>();
-}
-
-Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
-                           const AutoencoderLossConfig& weights) {
-  Tensor difference = made - wanted;
-  Tensor loss =
-      weights.absolute * charbonnier(difference) + weights.squared * difference.square().mean();
-  for (int scale = 0; weights.edges > 0 && scale < 3; ++scale) {
-    if (scale > 0) difference = at::avg_pool2d(difference, {2, 2});
-    loss = loss + weights.edges * edge_error(difference);
-  }
-  return loss;
-}
-
-Tensor kl_loss(const Tensor& moments) {
-  const auto halves = moments.chunk(2, 1);
-  const Tensor log_variance = halves[1].clamp(-30, 20);
-  return 0.5 * (halves[0].square() + log_variance.exp() - 1 - log_variance).mean();
-}
-
 std::shared_ptr<AutoencoderKL> open_autoencoder(const fs::path& folder) {
   for (const fs::path& candidate : {folder / "model" / "vae", folder / "vae", folder}) {
     const fs::path weights = candidate / "diffusion_pytorch_model.safetensors";
@@ -211,13 +119,13 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
   const double allowed = recipe.trainer.max_damaged;
   const auto learned = std::make_shared<BatchReader>(training, allowed);
   const auto unseen = std::make_shared<BatchReader>(validation, allowed);
-  const auto judges = judges_of(recipe, output);
+  const auto judges = std::make_shared<const AutoencoderJudges>(
+      judges_of(recipe.autoencoder_loss, output / recipe.scorer, recipe.trainer.seed));
   const Tensor* last_kernel = slot_of(*model, kLastKernel);
   Task task;
   task.name = "autoencoder";
   task.parameters = model->parameters();
   if (judges->discriminator) task.adversary = adversary_of(*judges->discriminator, recipe);
-  const auto joins_at = recipe.autoencoder_loss.adversarial.start_samples;
   task.loss = [=](const Draw& draw) {
     Batch batch = learned->read(draw);
     const Tensor moments = model->encode_moments(batch.pictures);
@@ -231,8 +139,8 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
     const Tensor error = error_of(*judges, made, batch.pictures, loss.parts);
     loss.total = error + judges->weights.kl * kl;
     if (judges->discriminator)
-      loss.total = loss.total + adversarial_part(*judges, made, batch, error, *last_kernel,
-                                                 draw.first >= joins_at, loss.parts);
+      loss.total = loss.total + adversarial_loss(*judges, made, batch.pictures, error, *last_kernel,
+                                                 draw.first, loss.parts);
     loss.damage = std::move(batch.damage);
     return loss;
   };

@@ -10,16 +10,6 @@
 
 namespace sumi {
 
-/// Smooth absolute error, squared error and edges at three scales, weighted. [N, 3, H, W] each.
-Tensor reconstruction_loss(const Tensor& made, const Tensor& wanted,
-                           const AutoencoderLossConfig& weights);
-
-/// Mean length of the differences to the neighbours at the right and below. [N, C, H, W].
-double gradient_magnitude(const Tensor& pictures);
-
-/// KL divergence of the Gaussians that `moments` describe from the unit normal, per latent number.
-Tensor kl_loss(const Tensor& moments);
-
 /// Teaches AutoencoderKL to give pictures back (Rombach et al. 2022, section 3.1), where the recipe
 /// says so with a perceptual distance (perceptual.h) and an adversary (adversarial.h). `output`:
 /// what recipe.init_from and recipe.scorer are relative to. Validation tells the loss without the

@@ -6,6 +6,7 @@
 #include "media/image.h"
 #include "models/mmdit.h"
 #include "smallest.h"
+#include "training/autoencoder_loss.h"
 #include "training/autoencoder_task.h"
 #include "training/objective.h"
 #include "training/prompts.h"
