@@ -176,10 +176,12 @@ Triangles cut_into_triangles(std::span<const Vec3> polygon) {
   std::vector<std::uint32_t> left(polygon.size());
   for (std::uint32_t i = 0; i < left.size(); ++i) left[i] = i;
   const auto plane = flattened(polygon);
+  // A polygon that crosses itself has no ears: after many looks any cut is as good.
+  std::size_t looks = 8 * left.size();
   while (left.size() > 3) {
     std::size_t ear = 0;
-    while (ear < left.size() && !is_ear(plane, left, ear)) ++ear;
-    if (ear == left.size()) ear = 0;  // crosses itself: any cut is as good
+    while (ear < left.size() && looks > 0 && !is_ear(plane, left, ear)) ++ear, --looks;
+    if (ear == left.size()) ear = 0;
     const auto count = left.size();
     result.push_back({left[(ear + count - 1) % count], left[ear], left[(ear + 1) % count]});
     left.erase(left.begin() + static_cast<std::ptrdiff_t>(ear));

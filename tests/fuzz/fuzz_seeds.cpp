@@ -9,7 +9,9 @@
 #include "data_seeds.h"
 #include "media/exif.h"
 #include "media/image.h"
+#include "model_inputs.h"
 #include "seeds.h"
+#include "small_zip.h"
 
 namespace {
 
@@ -81,6 +83,10 @@ int main(int count, char** arguments) {
   write_all(folder / "exif", {as_string(sumi::exif_with_comment("a fox\nSteps: 20, Seed: 1"))});
   write_all(folder / "icc", profiles());
   write_all(folder / "shard", sumi::shard_seeds());
+  write_all(folder / "obj", sumi::obj_seeds());
+  write_all(folder / "mtl", sumi::mtl_seeds());
+  write_all(folder / "catalogue", sumi::catalogue_seeds());
+  write_all(folder / "zip", {sumi::small_zip({{"a", "plain"}, {"b/c", "words, words, words"}})});
   write_all(folder / "csv", sumi::csv_seeds());
   write_all(folder / "kept", sumi::kept_seeds());
   write_all(folder / "record", sumi::record_seeds());
