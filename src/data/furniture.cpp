@@ -116,7 +116,59 @@ constexpr Renamed kRenamed[] = {{"male", "man"},
                                 {"class seat", "classroom seat"},
                                 {"punching ball", "punching bag"},
                                 {"cup cake", "cupcake"},
-                                {"iron bed", "iron bed"}};
+                                {"frame h\xc3\xb4i an", "picture frame"},
+                                {"clothes washing machine", "washing machine"},
+                                {"coffee brewer", "coffee maker"},
+                                {"chandelier lamp", "chandelier"},
+                                {"drawers cabinet", "chest of drawers"},
+                                {"dryer machine", "dryer"},
+                                {"electronic scale", "scale"},
+                                {"extinguisher", "fire extinguisher"},
+                                {"fork lift", "forklift"},
+                                {"hood", "range hood"},
+                                {"induction cooker 2 zones", "induction cooker"},
+                                {"induction cooker 4 zones", "induction cooker"},
+                                {"rigged fan", "hand fan"},
+                                {"park trashcan", "trash can"},
+                                {"residential trashcan", "trash can"},
+                                {"bullet trash can", "trash can"},
+                                {"penbox", "pencil holder"},
+                                {"text marker", "highlighter"},
+                                {"wood toy", "wooden toy"},
+                                {"wooden teak table", "teak table"},
+                                {"oil servers", "oil bottles"},
+                                {"squeezer", "juicer"},
+                                {"mower", "lawn mower"},
+                                {"technical table", "drafting table"},
+                                {"small lavatory", "small sink"},
+                                {"spice tower", "spice rack"},
+                                {"island", "kitchen island"},
+                                {"island extension", "kitchen island"},
+                                {"pool lounge", "lounge chair"},
+                                {"relax chair", "lounge chair"},
+                                {"air conditioning - external unit", "air conditioner"},
+                                {"air conditioning - internal unit", "air conditioner"},
+                                {"table tennis", "ping pong table"},
+                                {"table tennis bat", "ping pong paddle"},
+                                {"double french window 3 panes", "double French window"},
+                                {"double french window small panes", "double French window"},
+                                {"quadruple french window", "quadruple French window"},
+                                {"quadruple french window 3 panes", "quadruple French window"},
+                                {"quadruple french window small panes", "quadruple French window"},
+                                {"triple french window", "triple French window"},
+                                {"double window 3 panes", "double window"},
+                                {"double window 4 panes", "double window"}};
+
+/// For names that differ by letters and shapes few would type.
+constexpr Renamed kKinds[] = {{"antenna plug", "antenna socket"},
+                              {"rj45 plug", "network socket"},
+                              {" plug", "power socket"},
+                              {"wall double socket", "power socket"},
+                              {"wall socket", "power socket"},
+                              {"dimmer switch", "dimmer switch"},
+                              {" switch", "light switch"},
+                              {"parking slot", "parking slot"},
+                              {"bill ", "banknote"}};
 
 std::string utf8(std::uint32_t code) {
   std::string text;
@@ -223,6 +275,8 @@ std::string name_of(const FurniturePiece& piece) {
   const auto name = plain_name(piece.name);
   for (const auto& [known, plain] : kRenamed)
     if (name == known) return plain;
+  for (const auto& [part, plain] : kKinds)
+    if (name.find(part) != name.npos) return plain;
   return name;
 }
 
@@ -234,7 +288,7 @@ std::string group_of(const FurniturePiece& piece) {
   };
   static constexpr Grouped kGroups[] = {{"Exterior", "outdoors"},
                                         {"Vehicles", "vehicles"},
-                                        {"Characters", "people"},
+                                        {"Characters", "figures"},
                                         {"Doors and windows", "doors and windows"},
                                         {"Staircases", "stairs"}};
   for (const auto& [category, group] : kGroups)
@@ -247,8 +301,8 @@ std::string group_of(const FurniturePiece& piece) {
 /// Plugs and switches are many and much alike; marks on roads are flat.
 double weight_of(const std::string& name) {
   constexpr double kDull = 0.15;
-  for (const char* word : {"plug", "switch", "socket", "parking slot", "pedestrian crossing",
-                           "arrow ", "sidewalk", "smoke detector"})
+  for (const char* word : {"switch", "socket", "parking slot", "pedestrian crossing", "arrow ",
+                           "sidewalk", "smoke detector"})
     if (name.find(word) != name.npos) return kDull;
   return 1;
 }

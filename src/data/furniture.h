@@ -36,8 +36,9 @@ FurnitureCatalogue read_furniture_catalogue(std::string_view properties, const s
 /// One row for each model and side it is worth looking at from; their weights add up to 1. `view`
 /// says the side where people would, `item` is "ID@SIDE". Groups: "furniture" for what
 /// stands on the floor of a room, "fixtures" (on walls and ceilings), "objects" (small),
-/// "outdoors", "vehicles", "people", "doors and windows", "stairs"; the subgroup is the room.
-/// Catalogues under other licences are passed over. Throws Error when an archive is damaged.
+/// "outdoors", "vehicles", "figures" (people and animals), "doors and windows", "stairs"; the
+/// subgroup is the room. Catalogues under other licences are passed over. Throws Error when an
+/// archive is damaged.
 std::vector<Row> furniture_rows(const Source& source, const std::filesystem::path& folder);
 
 /// True for what can stand on the floor of a room, seen so that the floor is seen likewise.

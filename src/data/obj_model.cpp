@@ -66,9 +66,11 @@ class Lines {
   }
   float number() { return number(word()); }
 
-  [[noreturn]] void fail(const std::string& what) const {
-    throw Error(fmt::format("{}: line {}: {}", origin_, line_, what), "this model is left out");
+  [[noreturn]] void fail(const std::string& what) const { fail(line_, what); }
+  [[noreturn]] void fail(std::size_t line, const std::string& what) const {
+    throw Error(fmt::format("{}: line {}: {}", origin_, line, what), "this model is left out");
   }
+  std::size_t line() const { return line_; }
 
  private:
   std::string_view text_, rest_, keyword_;
@@ -110,10 +112,25 @@ class ObjReader {
         model_.libraries.push_back(lines_.rest());
       }
     }
+    require_within(largest_position_, model_.positions.size());
+    require_within(largest_texture_point_, model_.texture_points.size());
+    require_within(largest_normal_, model_.normals.size());
     return std::move(model_);
   }
 
  private:
+  /// The largest index that faces name, which may come before its entry does.
+  struct Largest {
+    std::int32_t index = -1;
+    std::size_t line = 0;
+  };
+
+  void require_within(const Largest& largest, std::size_t count) const {
+    if (largest.index >= static_cast<std::int64_t>(count))
+      lines_.fail(largest.line,
+                  fmt::format("entry {} is named, and there are {}", largest.index + 1, count));
+  }
+
   template <class Value>
   void add(std::vector<Value>& list, const Value& value) {
     if (list.size() >= limits_.vertices) lines_.fail("too many vertices");
@@ -121,18 +138,20 @@ class ObjReader {
   }
 
   /// Indices count from 1, or backwards from the last entry as -1.
-  std::int32_t index(std::string_view text, std::size_t count) const {
+  std::int32_t index(std::string_view text, std::size_t count, Largest& largest) const {
     std::int64_t value = 0;
     const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
     const auto size = static_cast<std::int64_t>(count);
-    if (problem != std::errc() || end != text.data() + text.size() || value == 0 || value > size ||
-        value < -size)
+    if (problem != std::errc() || end != text.data() + text.size() || value == 0 ||
+        value > static_cast<std::int64_t>(limits_.vertices) || value < -size)
       lines_.fail(fmt::format("\"{}\" is not one of {} entries", text.substr(0, 40), count));
-    return static_cast<std::int32_t>(value > 0 ? value - 1 : size + value);
+    const auto result = static_cast<std::int32_t>(value > 0 ? value - 1 : size + value);
+    if (result > largest.index) largest = {result, lines_.line()};
+    return result;
   }
 
   /// "7", "7/3", "7//2" or "7/3/2".
-  ObjCorner corner(std::string_view text) const {
+  ObjCorner corner(std::string_view text) {
     const auto part = [&] {
       const auto slash = std::min(text.find('/'), text.size());
       const auto result = text.substr(0, slash);
@@ -140,11 +159,11 @@ class ObjReader {
       return result;
     };
     ObjCorner result;
-    result.position = index(part(), model_.positions.size());
+    result.position = index(part(), model_.positions.size(), largest_position_);
     if (const auto place = part(); !place.empty())
-      result.texture_point = index(place, model_.texture_points.size());
+      result.texture_point = index(place, model_.texture_points.size(), largest_texture_point_);
     if (const auto normal = part(); !normal.empty())
-      result.normal = index(normal, model_.normals.size());
+      result.normal = index(normal, model_.normals.size(), largest_normal_);
     return result;
   }
 
@@ -177,6 +196,7 @@ class ObjReader {
   ObjModel model_;
   std::map<std::string, std::int32_t> materials_;
   std::int32_t material_ = -1;
+  Largest largest_position_, largest_texture_point_, largest_normal_;
 };
 
 std::array<float, 3> colour(Lines& lines) {

@@ -37,6 +37,11 @@ TEST(ObjModel, NegativeIndicesCountFromTheLastEntry) {
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(model.corners[i].position, expected[i]) << i;
 }
 
+TEST(ObjModel, FacesMayComeBeforeTheirCorners) {
+  const auto model = parse_obj("v 0 0 0\nf 1 2 3\nv 1 0 0\nv 0 1 0\n", "ahead.obj");
+  EXPECT_EQ(model.corners.at(2).position, 2);
+}
+
 TEST(ObjModel, PointsAndLinesAreNoFaces) {
   const auto model = parse_obj("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1\nf 1 2\nl 1 2\nf 1 2 3\n", "x.obj");
   EXPECT_EQ(model.faces.size(), 1u);
