@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cmath>
 #include <thread>
 
@@ -5,6 +7,7 @@
 #include "core/files.h"
 #include "core/runtime.h"
 #include "data/loader.h"
+#include "data/mesh_render.h"
 #include "data/near_vectors.h"
 #include "data/random.h"
 #include "data/shard.h"
@@ -147,9 +150,54 @@ Json measure_near(const BenchCommand&) {
           {"also", {{"seconds", {{"near_hashes_100k", hash_seconds}}}}}};
 }
 
+/// A vase of `rings` x `sides` quads as OBJ text.
+std::string made_model(int rings, int sides) {
+  std::string text;
+  for (int ring = 0; ring <= rings; ++ring)
+    for (int side = 0; side < sides; ++side) {
+      const double height = 2.0 * ring / rings, turn = 6.283185307 * side / sides;
+      const double radius = 0.5 + 0.25 * std::sin(5 * height);
+      text += fmt::format("v {:.6f} {:.6f} {:.6f}\n", radius * std::cos(turn), height,
+                          radius * std::sin(turn));
+    }
+  for (int ring = 0; ring < rings; ++ring)
+    for (int side = 0; side < sides; ++side) {
+      const int below = ring * sides + 1, next = (side + 1) % sides;
+      text += fmt::format("f {} {} {} {}\n", below + side, below + next, below + sides + next,
+                          below + sides + side);
+    }
+  return text;
+}
+
+/// Pictures of 256 x 256 that one core draws a second of a model of 10,000 triangles, and models of
+/// that size that it reads.
+Json measure_models(const BenchCommand& command) {
+  constexpr int kSides = 12, kSize_px = 256;
+  const auto text = made_model(50, 100);
+  std::vector<double> drawn, read;
+  for (int i = 0; i < command.repeats; ++i) {
+    Mesh mesh;
+    read.push_back(1 /
+                   seconds_of([&] { mesh = make_mesh(parse_obj(text, "vase"), {}, {}, "vase"); }));
+    RenderOptions options;
+    options.camera.elevation_deg = 16;
+    drawn.push_back(kSides / seconds_of([&] {
+                      for (int side = 0; side < kSides; ++side) {
+                        options.camera.azimuth_deg = 360.0 * side / kSides;
+                        render_mesh(mesh, kSize_px, options, "vase");
+                      }
+                    }));
+  }
+  return {{"value", median(drawn)},
+          {"triangles", 10'000},
+          {"size_px", kSize_px},
+          {"also", {{"rates", {{"models_read_per_s", median(read)}}}}}};
+}
+
 constexpr Measurement kData[] = {
     {"rates", "loader_samples_per_s", measure_loader},
     {"rates", "inspect_per_minute_and_core", measure_inspect},
+    {"rates", "model_pictures_per_s", measure_models},
     {"seconds", "near_vectors_100k", measure_near},
 };
 
