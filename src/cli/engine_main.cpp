@@ -10,6 +10,7 @@
 #include "cli/outcome.h"
 #include "cli/plain_commands.h"
 #include "cli/version.h"
+#include "core/log.h"
 
 namespace {
 
@@ -37,6 +38,10 @@ int main(int argc, char** argv) {
   return run_guarded(json, [&] {
     return std::visit(
         [&]<class C>(const C& command) -> int {
+          if constexpr (requires { command.machine.verbose; })
+            start_log(command.machine.verbose);
+          else
+            start_log(false);
           if constexpr (C::needs_engine) check(command);
           if constexpr (std::is_same_v<C, TrainCommand>)
             if (starts_several(command)) return launch(command, "/proc/self/exe", arguments);

@@ -5,7 +5,7 @@
 namespace sumi {
 
 void start_log(bool verbose) {
-  auto logger = spdlog::stderr_color_st("sumi");
+  auto logger = spdlog::stderr_color_mt("sumi");
   logger->set_pattern("%^%l%$: %v");
   logger->set_level(verbose ? spdlog::level::debug : spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
