@@ -28,8 +28,8 @@ struct AdversarialConfig {
           "channels of the discriminator's first level, twice as many at each further one up to "
           "eight times; a multiple of 8");
     visit("levels", self.levels,
-          "strided convolutions, 1 to 6: with 3 a patch is 70 pixels wide, with 2 it is 34; "
-          "pictures need 3 times 2 to that power");
+          "strided convolutions, 1 to 6: with 3 a patch is 70 pixels wide and pictures need 24, "
+          "with 2 it is 34 and they need 12");
   }
 };
 

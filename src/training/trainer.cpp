@@ -403,7 +403,7 @@ void Run::require_memory() {
     const auto memory = measure_batches(config_.batch_size, available, [&](int count) {
       reset_tensor_peak();
       const auto before = tensor_memory().live;
-      gradients_.try_batch(count, at_.samples, damage_.count);
+      gradients_.try_batch(count, total_, damage_.count);  // where every term takes part
       return tensor_memory().peak - before;
     });
     require_fit(memory, config_.batch_size, available);
