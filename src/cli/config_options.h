@@ -56,7 +56,8 @@ void add_fields(CLI::App& app, T& config) {
       };
       option = app.add_option(names, take, description)->type_name(std::string(row.value));
       option->expected(1)->take_last();
-      if constexpr (config_detail::IsVector<Value>::value) option->take_all()->expected(1, -1);
+      if constexpr (config_detail::IsVector<Value>::value)
+        option->take_all()->expected(1, -1)->allow_extra_args();
     }
     option->group(std::string(row.group));
   });

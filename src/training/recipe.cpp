@@ -93,7 +93,7 @@ void check(const Recipe& recipe) {
                 "distillation");
   if (recipe.world.empty())
     throw Error("world: it is empty",
-                "name a file of recipes/worlds, e.g. \"../worlds/small.json\"");
+                "name a file of recipes/worlds, e.g. \"../worlds/default.json\"");
   if (recipe.storage != "fp16" && recipe.storage != "fp32")
     throw Error(fmt::format("storage: unknown \"{}\"", recipe.storage), "use fp16 or fp32");
   if (recipe.validation_samples < 1)

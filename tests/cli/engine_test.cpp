@@ -83,7 +83,7 @@ TEST_F(Engine, WhatWasTunedIsUsedUntilForgotten) {
   const auto report = parse_json(tuned.out, "stdout");
   const auto kept = report.at("kept");
   EXPECT_GT(report.at("trials").size(), 0u);
-  EXPECT_EQ(kept.at("width"), 64);
+  EXPECT_EQ(kept.at("width"), 128);
   EXPECT_TRUE(kept.at("own_size").get<bool>());
   // Another choice than the model would make by itself, to see that it is followed.
   auto entries = read_json(cache_.path() / "tuning.json");

@@ -18,7 +18,10 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-/// A world of 16 coloured pictures of 64 x 64 pixels and a scorer that learned from it.
+constexpr int kSide = 128;
+
+/// A world of 16 coloured pictures of the size that Sumi's own model draws, and a scorer that
+/// learned from it.
 class Eval : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -28,10 +31,10 @@ class Eval : public testing::Test {
     for (int i = 0; i < 16; ++i) {
       const auto file = shared_->path() / "pictures" / fmt::format("{}.png", i);
       const auto shade = static_cast<std::uint8_t>(16 * i);
-      save_image(file, filled_image(64, 64, std::array<std::uint8_t, 3>{shade, 90, 200}));
+      save_image(file, filled_image(kSide, kSide, std::array<std::uint8_t, 3>{shade, 90, 200}));
       write_file(fs::path(file).replace_extension(".txt"), fmt::format("square {}", i));
     }
-    write_world("world.json", 64, "train");
+    write_world("world.json", kSide, "train");
     const Json recipe = {{"task", "image_text_scorer"},
                          {"world", "world.json"},
                          {"image_tower", {{"channels", {8, 8}}, {"embedding", 8}}},
@@ -115,15 +118,16 @@ TEST_F(Eval, TellsEveryFigureWithItsSettings) {
   EXPECT_EQ(settings.at("sampler"), "DPM++ 2M");
   EXPECT_EQ(settings.at("features").at("width"), 8);
   EXPECT_EQ(settings.at("features").at("xxh64").get<std::string>().size(), 16u);
-  EXPECT_GT(load_image(in_shared("sheet.png")).width, 64);
-  EXPECT_GT(load_image(in_shared("sheet-nearest.png")).height, 8 * 64);
+  EXPECT_GT(load_image(in_shared("sheet.png")).width, kSide);
+  EXPECT_GT(load_image(in_shared("sheet-nearest.png")).height, 8 * kSide);
 }
 
 TEST_F(Eval, AnswersOnlyWhatWasAsked) {
-  const auto made = run_sumi(arguments({"--measures", "kid", "--json"}));
+  const auto made = run_sumi(arguments({"--measures", "kid", "cmmd", "--json"}));
   ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
   const auto report = parse_json(made.out, "stdout");
   EXPECT_TRUE(report.contains("kid"));
+  EXPECT_TRUE(report.contains("cmmd"));
   for (const auto* name : {"fid", "precision", "reconstruction", "memorisation", "clip_score"})
     EXPECT_FALSE(report.contains(name)) << name;
 }
@@ -145,16 +149,31 @@ TEST_F(Eval, RefusesWhatCannotBeJudged) {
   expect_refused(arguments({"--steps", "-3"}), "steps");
   expect_refused(arguments({"--features", in_shared("nothing")}), "--features");
   write_world("small.json", 32, "train");
-  expect_refused(arguments({"--world", in_shared("small.json")}), "draws 64 x 64 pixels");
+  expect_refused(arguments({"--world", in_shared("small.json")}), "draws 128 x 128 pixels");
+}
+
+TEST_F(Eval, BringsPicturesToTheWorldsSizeWhereAsked) {
+  fs::copy(in_shared("scorer"), in_shared("smaller"), fs::copy_options::recursive);
+  auto config = read_json(in_shared("smaller/model/config.json"));
+  config["size_px"] = 32;
+  write_file(in_shared("smaller/model/config.json"), config.dump());
+  write_world("smaller.json", 32, "train");
+  const auto made = run_sumi(
+      arguments({"--world", in_shared("smaller.json"), "--scorer", in_shared("smaller"),
+                 "--measures", "kid", "--resize", "-o", in_shared("small-sheet.png"), "--json"}));
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const auto settings = parse_json(made.out, "stdout").at("settings");
+  EXPECT_EQ(settings.at("size_px"), 32);
+  EXPECT_EQ(settings.at("drawn_px"), Json::array({kSide, kSide}));
 }
 
 TEST_F(Eval, RefusesAScorerOfAnotherSize) {
   fs::copy(in_shared("scorer"), in_shared("other"), fs::copy_options::recursive);
   auto config = read_json(in_shared("other/model/config.json"));
-  EXPECT_EQ(config.at("size_px"), 64);
-  config["size_px"] = 128;
+  EXPECT_EQ(config.at("size_px"), kSide);
+  config["size_px"] = 64;
   write_file(in_shared("other/model/config.json"), config.dump());
-  expect_refused(arguments({"--features", in_shared("other")}), "learned from pictures of 128");
+  expect_refused(arguments({"--features", in_shared("other")}), "learned from pictures of 64");
   config["size_px"] = "large";
   write_file(in_shared("other/model/config.json"), config.dump());
   expect_refused(arguments({"--features", in_shared("other")}), "size_px is no whole number");

@@ -56,7 +56,7 @@ TEST_F(SmallWorld, ASampleIsAFunctionOfSeedAndIndex) {
 /// A world of lemons and grapes in two sources, and two portraits of one's own.
 TEST_F(SmallWorld, PortraitsStandBesideTheThingsListed) {
   const TemporaryDirectory people;
-  const std::uint8_t colour[] = {200, 150, 90};
+  const std::uint8_t colour[] = {200, 150, 90, 255};
   std::string lines;
   for (const char* name : {"person with glasses", "person with a beard"}) {
     const auto file = std::string(name) + ".png";
@@ -205,9 +205,9 @@ TEST_F(SmallWorld, CutOutsThatCannotBeDrawnAreNamed) {
 
 TEST(Worlds, ThatComeWithSumiAreReadable) {
   const auto world =
-      read_dataset_config(fs::path(SUMI_SOURCE_DIR) / "recipes" / "worlds" / "small.json");
-  EXPECT_EQ(world.size_px, 64);
-  EXPECT_GE(world.concepts.size(), 50u);
+      read_dataset_config(fs::path(SUMI_SOURCE_DIR) / "recipes" / "worlds" / "default.json");
+  EXPECT_EQ(world.size_px, 128);
+  EXPECT_GE(world.concepts.size(), 100u);
   const std::set<std::string> different(world.concepts.begin(), world.concepts.end());
   EXPECT_EQ(different.size(), world.concepts.size());
   for (const auto& source : world.sources) EXPECT_NO_THROW(find_source(source));
