@@ -65,6 +65,22 @@ TEST_F(Engine, PicturesOfABatchAreThoseOfSingleRuns) {
   EXPECT_EQ(load_image(path("one.png")), load_image(path("8.png")));
 }
 
+TEST_F(Engine, TheLiveModelDrawsInItsFewSteps) {
+  const auto made = run_sumi(
+      {"generate", kPrompt, "--model", "live", "--seed", "5", "-o", path("live.png"), "--json"});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  const auto settings = parse_json(made.out, "stdout").at("settings");
+  EXPECT_EQ(settings.at("model"), "live");
+  EXPECT_EQ(settings.at("steps"), 4);
+  EXPECT_EQ(settings.at("sampler"), "LCM");
+  const auto picture = load_image(path("live.png"));
+  EXPECT_EQ(picture.width, 128);
+  // The ground it was asked for, seen in a corner.
+  const auto* corner = picture.pixels.data();
+  EXPECT_GT(corner[2], corner[0] + 60);
+  EXPECT_GT(corner[2], corner[1] + 30);
+}
+
 TEST_F(Engine, ConvertedModelsDrawTheSamePicture) {
   ASSERT_EQ(
       run_sumi({"model", "convert", "default", path("folder"), "--layout", "diffusers"}).exit_code,
