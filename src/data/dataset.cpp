@@ -120,8 +120,7 @@ void balance_portraits(std::vector<Row>& rows, double share) {
   double portraits = 0, others = 0;
   for (const auto& row : rows) (is_portrait(row) ? portraits : others) += row.weight;
   if (share == 0 || portraits == 0 || others == 0) return;
-  for (auto& row : rows)
-    row.weight *= is_portrait(row) ? share / portraits : (1 - share) / others;
+  for (auto& row : rows) row.weight *= is_portrait(row) ? share / portraits : (1 - share) / others;
 }
 
 std::string why_endless(const std::vector<Row>& rows, const DatasetConfig& config) {
