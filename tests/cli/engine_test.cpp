@@ -81,6 +81,26 @@ TEST_F(Engine, TheLiveModelDrawsInItsFewSteps) {
   EXPECT_GT(corner[2], corner[1] + 30);
 }
 
+/// How colourful a picture is: the mean distance between a pixel's largest and smallest channel.
+double colourfulness(const Image& picture) {
+  double sum = 0;
+  for (std::size_t i = 0; i + 2 < picture.pixels.size(); i += 3) {
+    const auto [low, high] =
+        std::minmax({picture.pixels[i], picture.pixels[i + 1], picture.pixels[i + 2]});
+    sum += high - low;
+  }
+  return sum * 3 / static_cast<double>(picture.pixels.size());
+}
+
+TEST_F(Engine, TheEditingModelDoesAsItIsTold) {
+  ASSERT_EQ(run_sumi({"generate", kPrompt, "--seed", "1", "-o", path("apple.png")}).exit_code, 0);
+  const auto made = run_sumi({"generate", "make it black and white", "--model", "editing",
+                              "--image", path("apple.png"), "--seed", "1", "-o", path("gray.png")});
+  ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
+  EXPECT_LT(colourfulness(load_image(path("gray.png"))),
+            colourfulness(load_image(path("apple.png"))) / 3);
+}
+
 TEST_F(Engine, ConvertedModelsDrawTheSamePicture) {
   ASSERT_EQ(
       run_sumi({"model", "convert", "default", path("folder"), "--layout", "diffusers"}).exit_code,
