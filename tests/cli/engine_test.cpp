@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "core/json.h"
 #include "media/image.h"
 #include "program.h"
