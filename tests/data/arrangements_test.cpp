@@ -9,24 +9,15 @@
 #include <set>
 
 #include "data/plurals.h"
+#include "one_thing.h"
 
 namespace sumi {
 namespace {
 
-class Arrangements : public testing::Test {
+class Arrangements : public OneThing {
  protected:
-  Arrangements() {
-    for (int i = 0; i < 16 * 16; ++i) pixels_.insert(pixels_.end(), {220, 200, 40, 255});
-    sprite_ = {16, 16, pixels_, {220, 200, 40}};
-    row_.name = "lemon";
-    row_.style = "3d render";
-  }
-  Thing lemon() const { return {&row_, &sprite_}; }
-
-  std::vector<std::uint8_t> pixels_;
-  Sprite sprite_;
-  Row row_;
-  SceneOptions options_;
+  Arrangements() : OneThing("lemon", "3d render") {}
+  Thing lemon() const { return thing(); }
 };
 
 TEST_F(Arrangements, CountsAreWhatTheCaptionSays) {

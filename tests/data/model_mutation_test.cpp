@@ -7,15 +7,6 @@
 namespace sumi {
 namespace {
 
-template <class Check>
-Tally check_mutants(const std::vector<std::string>& seeds, int count, unsigned seed,
-                    Check&& check) {
-  for (const auto& whole : seeds) EXPECT_TRUE(check(whole));
-  return read_mutants(seeds, count, seed, [&](const std::string& mutant) {
-    if (!check(mutant)) throw Error("refused", "");
-  });
-}
-
 TEST(ModelMutants, Models) { expect_both_ends(check_mutants(obj_seeds(), 4000, 21, &check_obj)); }
 
 TEST(ModelMutants, Materials) {

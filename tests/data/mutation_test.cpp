@@ -13,16 +13,6 @@ std::span<const std::byte> as_bytes(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
-/// mutants.h counts Errors: what was refused.
-template <class Check>
-Tally check_mutants(const std::vector<std::string>& seeds, int count, unsigned seed,
-                    Check&& check) {
-  for (const auto& whole : seeds) EXPECT_TRUE(check(whole));
-  return read_mutants(seeds, count, seed, [&](const std::string& mutant) {
-    if (!check(mutant)) throw Error("refused", "");
-  });
-}
-
 /// Headers whose checksums are right again, so that what they say is looked at.
 std::string with_checksums(std::string tar) {
   for (std::size_t at = 0; at + 512 <= tar.size(); at += 512) {

@@ -7,25 +7,15 @@
 
 #include "data/arrangements.h"
 #include "data/room_scene.h"
+#include "one_thing.h"
 
 namespace sumi {
 namespace {
 
-class Rooms : public testing::Test {
+class Rooms : public OneThing {
  protected:
-  Rooms() {
-    for (int i = 0; i < 16 * 16; ++i) pixels_.insert(pixels_.end(), {220, 200, 40, 255});
-    sprite_ = {16, 16, pixels_, {220, 200, 40}};
-    row_.name = "armchair";
-    row_.style = "3d model";
-    row_.group = "furniture";
-  }
-  Thing armchair() const { return {&row_, &sprite_}; }
-
-  std::vector<std::uint8_t> pixels_;
-  Sprite sprite_;
-  Row row_;
-  SceneOptions options_;
+  Rooms() : OneThing("armchair", "3d model") { row_.group = "furniture"; }
+  Thing armchair() const { return thing(); }
 };
 
 TEST_F(Rooms, ThingsStandOnTheFloorInsideThePicture) {

@@ -124,6 +124,16 @@ Tally read_mutants(const std::vector<std::string>& seeds, int count, unsigned se
   return tally;
 }
 
+/// The same where `check` tells by true or false whether a file was accepted; the seeds must be.
+template <class Check>
+Tally check_mutants(const std::vector<std::string>& seeds, int count, unsigned seed,
+                    Check&& check) {
+  for (const auto& whole : seeds) EXPECT_TRUE(check(whole));
+  return read_mutants(seeds, count, seed, [&](const std::string& mutant) {
+    if (!check(mutant)) throw Error("refused", "");
+  });
+}
+
 /// Mutants must reach both ends, or the mutator tests nothing.
 inline void expect_both_ends(const Tally& tally) {
   const int count = tally.accepted + tally.refused;

@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "duel_task.h"
 #include "smallest.h"
+#include "train_alone.h"
 #include "training/optimiser.h"
 #include "training/run_log.h"
 #include "training/snapshots.h"
@@ -240,19 +241,6 @@ Recipe small_recipe(double weight) {
   recipe.autoencoder_loss.adversarial.levels = 2;
   recipe.autoencoder_loss.adversarial.channels = 8;
   return recipe;
-}
-
-void train_alone(const Recipe& recipe, const fs::path& output, std::int64_t stop = 1 << 30) {
-  Runtime runtime;
-  runtime.threads = 1;
-  TrainCallbacks callbacks;
-  callbacks.progress = [&](const ProgressState& state) {
-    if (state.what.starts_with("training") && state.done >= stop) runtime.cancel.request();
-  };
-  if (stop < recipe.trainer.samples)
-    EXPECT_THROW(train(recipe, output, runtime, callbacks), Cancelled);
-  else
-    train(recipe, output, runtime, callbacks);
 }
 
 std::vector<Json> lines_of(const fs::path& output) {

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "smallest.h"
+#include "train_alone.h"
 #include "training/randomness.h"
 #include "training/run_log.h"
 #include "training/snapshots.h"
@@ -99,19 +100,6 @@ TEST(PerceptualDistance, ItsGradientIsThatOfFiniteDifferences) {
     largest = std::max(largest, std::abs(found));
   }
   EXPECT_GT(largest, 1e-4);
-}
-
-void train_alone(const Recipe& recipe, const fs::path& output, std::int64_t stop = 1 << 30) {
-  Runtime runtime;
-  runtime.threads = 1;
-  TrainCallbacks callbacks;
-  callbacks.progress = [&](const ProgressState& state) {
-    if (state.what.starts_with("training") && state.done >= stop) runtime.cancel.request();
-  };
-  if (stop < recipe.trainer.samples)
-    EXPECT_THROW(train(recipe, output, runtime, callbacks), Cancelled);
-  else
-    train(recipe, output, runtime, callbacks);
 }
 
 /// What training with this recipe complains of.
