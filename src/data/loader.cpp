@@ -86,7 +86,8 @@ void Loader::note(SampleBatch& batch, const std::string& damaged) {
     return;
   throw Error(
       fmt::format("{} of {} samples are damaged, the last: {}", damage_.count, taken_, damaged),
-      "check the pictures, or fetch the sources again");
+      "check the pictures, or fetch the sources again; trainer.max_damaged in a recipe is the "
+      "share that is let pass");
 }
 
 SampleBatch Loader::next() {

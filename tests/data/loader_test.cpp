@@ -74,6 +74,7 @@ TEST(Loader, StopsAtTheSameSampleWhenTooManyAreDamaged) {
       FAIL() << "no Error";
     } catch (const Error& error) {
       EXPECT_STREQ(error.what(), "17 of 33 samples are damaged, the last: sample 32: torn");
+      EXPECT_NE(error.hint().find("trainer.max_damaged"), std::string::npos) << error.hint();
     }
   }
 }
