@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "data/collection.h"
 #include "data/dataset.h"
 #include "data/sources.h"
 #include "data/sprites.h"
@@ -123,6 +125,34 @@ TEST_F(Furniture, ADamagedModelIsNamedAndTheWorldGoesOn) {
     EXPECT_EQ(caption.find(" in a room"), caption.npos) << caption;
   }
   EXPECT_GT(seen_from, 0);
+}
+
+TEST_F(Furniture, IsPeoplesDataByItsName) {
+  const fs::path paths[] = {"furniture"};
+  const auto found = collect(paths, cache_.path());
+  EXPECT_EQ(found.complaints.size(), 12u) << "the car is damaged from each side";
+  const auto rows = manifest(source_, cache_.path());
+  ASSERT_EQ(found.pictures.size(), rows.size() - 12);
+  std::set<std::string> captions;
+  for (const auto& picture : found.pictures) {
+    EXPECT_TRUE(picture.has_caption);
+    EXPECT_EQ(picture.row.licence, "CC-BY-3.0");
+    captions.insert(picture.row.caption);
+    const auto image = load_picture(picture.row, 0);
+    EXPECT_EQ(image.width, 256);
+    EXPECT_EQ(image.height, 256);
+    ASSERT_EQ(image.channels, 4);
+    EXPECT_EQ(image.pixels[3], 0) << "the corner is transparent";
+    EXPECT_GT(image.pixels[(128 * 256 + 128) * 4 + 3], 200) << picture.row.id;
+  }
+  EXPECT_TRUE(captions.contains("a 3d model of a wooden crate from behind"));
+  EXPECT_TRUE(captions.contains("a 3d model of a wooden crate"));
+  // What was drawn once is read again.
+  const fs::path shard = found.pictures[0].row.file;
+  EXPECT_EQ(shard.filename(), "Small-1-000000.tar");
+  const auto written = fs::last_write_time(shard);
+  EXPECT_EQ(collect(paths, cache_.path()).pictures.size(), found.pictures.size());
+  EXPECT_EQ(fs::last_write_time(shard), written);
 }
 
 TEST_F(Furniture, StandsInRoomsMoreOftenThanOthersAndOnlyOnTheFloor) {
