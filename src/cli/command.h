@@ -330,8 +330,11 @@ struct DataCurateCommand {
     visit("exclude", self.exclude,
           "text file with names, paths or authors to leave out, one a line");
     visit("shards", self.shards, "also write WebDataset shards of at most this size, e.g. 256M");
-    visit("validation", self.validation, "share of the families kept for validation; default 3");
-    visit("held_out", self.held_out, "share that no training may see; default 3");
+    visit(
+        "validation", self.validation,
+        "share of the families kept for validation; default 3; pictures of sources stand where the "
+        "fixed split puts their names");
+    visit("held_out", self.held_out, "share that no training may see, likewise; default 3");
     visit("threads", self.threads, "pictures measured at a time, e.g. 2; 0 uses every core");
     visit("near_distance", self.near_distance,
           "bits of 64 in which hashes of near-duplicates differ, at most; default 4");

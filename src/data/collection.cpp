@@ -85,13 +85,6 @@ std::vector<std::string> tags_of(const Json& record) {
   return tags;
 }
 
-/// The source of this name; null when there is none.
-const Source* source_named(const fs::path& name) {
-  for (const auto& source : sources())
-    if (name == source.id) return &source;
-  return nullptr;
-}
-
 /// Everything one call of collect() gathers.
 class Collector {
  public:
@@ -125,7 +118,7 @@ class Collector {
 
   void take(const fs::path& path) {
     std::error_code fault;
-    const auto* source = cache_.empty() ? nullptr : source_named(path);
+    const auto* source = cache_.empty() ? nullptr : known_source(path.string());
     if (!fs::exists(path, fault)) {
       if (source != nullptr) return take_source(*source);
       throw Error(fmt::format("there is no {}", path.string()),

@@ -9,17 +9,22 @@
 #include <fstream>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "core/error.h"
 #include "data/csv.h"
 #include "data/shard.h"
+#include "data/sources.h"
+#include "data/split.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kSplits[] = {"train", "validation", "held_out"};
+/// From what training sees to what it sees least of.
+constexpr const char* kSplits[] = {"train", "validation", "held_out_pairs", "held_out"};
+enum Side : std::size_t { kTrain, kValidation, kHeldOutPairs, kHeldOut };
 
 bool is_excluded(const std::set<std::string>& names, const Row& row) {
   const auto shown = shown_name(row);
@@ -89,21 +94,45 @@ void judge_likeness(const Survey& survey, const CurateOptions& options,
   }
 }
 
+/// Where the fixed split puts a picture of a known source; nothing for people's own.
+std::optional<Side> fixed_side(const Row& row) {
+  if (row.name.empty() || known_source(row.source) == nullptr) return std::nullopt;
+  switch (concept_side(row.name)) {
+    case ConceptSide::training:
+      break;
+    case ConceptSide::validation:
+      return kValidation;
+    case ConceptSide::held_out:
+      return kHeldOut;
+  }
+  return is_held_out_pair(row.style, row.name) ? kHeldOutPairs : kTrain;
+}
+
+Side drawn_side(const std::string& content, const CurateOptions& options) {
+  const auto bucket = static_cast<int>(XXH64(content.data(), content.size(), 0) % 100);
+  return bucket >= 100 - options.held_out_percent                                ? kHeldOut
+         : bucket >= 100 - options.held_out_percent - options.validation_percent ? kValidation
+                                                                                 : kTrain;
+}
+
 void draw_sides(const Survey& survey, const CurateOptions& options,
                 std::vector<Decision>& decisions) {
-  std::map<std::uint32_t, std::string> smallest;  // content of each family
+  struct Family {
+    std::string smallest;  // content
+    std::optional<Side> fixed;
+  };
+  std::map<std::uint32_t, Family> families;
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const auto& facts = survey.facts[i];
-    const auto [place, fresh] = smallest.emplace(facts.group, facts.content);
-    if (!fresh) place->second = std::min(place->second, facts.content);
+    const auto side = fixed_side(survey.data.pictures[i].row);
+    const auto [place, fresh] = families.emplace(facts.group, Family{facts.content, side});
+    auto& family = place->second;
+    family.smallest = std::min(family.smallest, facts.content);
+    family.fixed = std::max(family.fixed, side);  // nothing is less than any
   }
   for (std::size_t i = 0; i < decisions.size(); ++i) {
-    const auto& content = smallest[survey.facts[i].group];
-    const auto bucket = static_cast<int>(XXH64(content.data(), content.size(), 0) % 100);
-    decisions[i].split = bucket >= 100 - options.held_out_percent ? "held_out"
-                         : bucket >= 100 - options.held_out_percent - options.validation_percent
-                             ? "validation"
-                             : "train";
+    const auto& family = families[survey.facts[i].group];
+    decisions[i].split = kSplits[family.fixed.value_or(drawn_side(family.smallest, options))];
   }
 }
 

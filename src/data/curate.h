@@ -13,7 +13,7 @@ struct CurateOptions {
   Thresholds thresholds;
   std::vector<std::string> licences;  ///< SPDX names that are allowed; empty: any
   std::vector<std::string> excluded;  ///< file names, paths or authors to leave out
-  int validation_percent = 3;
+  int validation_percent = 3;         ///< of families that no fixed split places
   int held_out_percent = 3;
 };
 
@@ -21,13 +21,15 @@ struct CurateOptions {
 struct Decision {
   bool kept = true;
   std::vector<Verdict> against;  ///< the first decides
-  std::string split;             ///< "train", "validation" or "held_out"
+  std::string split;             ///< "train", "validation", "held_out_pairs" or "held_out"
 };
 
 /// Decides about every picture: opted_out, excluded and licence come first, then judge()'s reasons,
 /// then duplicate (the same bytes as a kept one), near_duplicate and repeated_caption, where the
-/// better picture stays. The side is drawn by the hash of a family's smallest content, so it is
-/// the same on every machine, and near-duplicates, kept or not, never stand on two sides.
+/// better picture stays. A picture of a known source stands where the fixed split puts its name
+/// (split.h); its near-duplicates follow it, and where they disagree the side decides that training
+/// sees least of. The side of other families is drawn by the hash of their smallest content. Both
+/// are the same on every machine, and near-duplicates, kept or not, never stand on two sides.
 std::vector<Decision> decide(const Survey& survey, const CurateOptions& options);
 
 /// Names to leave out, one a line; empty lines and lines that start with # are passed over.

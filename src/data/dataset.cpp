@@ -102,7 +102,7 @@ bool is_in(Split split, const Row& row) {
     case Split::held_out:
       return row.split == "held_out";
     case Split::held_out_pairs:
-      return false;
+      return row.split == "held_out_pairs";
     case Split::scorer:
       break;
   }

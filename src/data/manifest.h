@@ -24,7 +24,8 @@ struct Row {
   std::vector<std::string> tags;
   std::string group, subgroup;  ///< "food-drink", "food-fruit"
   std::string style, licence, author;
-  std::string split;  ///< "train", "validation" or "held_out" where curate() fixed it; else by name
+  std::string split;  ///< "train", "validation", "held_out_pairs" or "held_out" where curate()
+                      ///< fixed it; else by name
   double weight = 1;  ///< relative to other rows of the source
 
   template <class Self, class Visit>

@@ -45,7 +45,7 @@ constexpr Source kSources[] = {
      "1.2.2", PictureForm::titled, "blue ink sketch", "CC-BY-4.0", "Streamline",
      "https://github.com/webalys-hq/streamline-vectors", 0.75},
     {"game-icons", PackageKind::npm, "@iconify-json/game-icons", "1.2.4", PictureForm::titled,
-     "silhouette", "CC-BY-3.0", "the authors of game-icons.net",
+     "silhouette", "CC-BY-3.0", "Lorc, Delapouite and the other authors of game-icons.net",
      "https://github.com/game-icons/icons", 0.25},
     {"icon-park", PackageKind::npm, "@iconify-json/icon-park", "1.2.4", PictureForm::titled,
      "two-colour icon", "Apache-2.0", "ByteDance", "https://github.com/bytedance/IconPark", 0.25},
@@ -182,12 +182,16 @@ void fetch_alone(const Source& source, const fs::path& cache, const ProgressSink
 
 std::span<const Source> sources() { return kSources; }
 
+const Source* known_source(std::string_view id) {
+  for (const auto& source : kSources)
+    if (source.id == id) return &source;
+  return nullptr;
+}
+
 const Source& find_source(std::string_view id) {
+  if (const auto* source = known_source(id)) return *source;
   std::string known;
-  for (const auto& source : kSources) {
-    if (source.id == id) return source;
-    known += (known.empty() ? "" : ", ") + std::string(source.id);
-  }
+  for (const auto& source : kSources) known += (known.empty() ? "" : ", ") + std::string(source.id);
   throw Error(fmt::format("no source is called \"{}\"", id), "known: " + known);
 }
 

@@ -39,6 +39,9 @@ struct Source {
 /// Every source known by name.
 std::span<const Source> sources();
 
+/// Null when no source is called so.
+const Source* known_source(std::string_view id);
+
 /// Throws Error listing the known names.
 const Source& find_source(std::string_view id);
 

@@ -8,6 +8,7 @@
 #include "data/curate.h"
 #include "data/dataset.h"
 #include "data/source_names.h"
+#include "data/split.h"
 #include "small_sources.h"
 
 namespace sumi {
@@ -101,6 +102,57 @@ TEST_F(Fetched, WhatIsCuratedOfASourceIsAWorld) {
     EXPECT_THAT(world.rows(), SizeIs(11));
     EXPECT_THAT(world.at(0).caption, HasSubstr("cartoon emoji"));
     EXPECT_EQ(world.at(0).picture.width, 16);
+  }
+}
+
+/// "thing 7": a name on a side of the fixed split.
+std::string name_on(ConceptSide side, bool held_out_pair = false) {
+  for (int i = 0;; ++i) {
+    const auto name = "thing" + std::to_string(i);
+    if (concept_side(name) == side && is_held_out_pair("cartoon emoji", name) == held_out_pair)
+      return name;
+  }
+}
+
+TEST_F(Fetched, CuratingKeepsTheFixedSplit) {
+  auto data = read("noto");
+  for (auto& picture : data.pictures) picture.row.name = name_on(ConceptSide::training);
+  data.pictures[1].row.name = name_on(ConceptSide::held_out);
+  data.pictures[2].row.name = name_on(ConceptSide::validation);
+  data.pictures[3].row.name = name_on(ConceptSide::training, true);
+  data.pictures[4].row.name = data.pictures[1].row.name;
+  data.pictures[4].row.source = "folder:mine";  // whose names belong to nobody's split
+  data.pictures[5].row.name = data.pictures[1].row.name;
+  SurveyOptions quick;
+  quick.threads = 1;
+  auto survey = take_survey(std::move(data), quick);
+  for (std::uint32_t i = 0; i < survey.facts.size(); ++i) ASSERT_EQ(survey.facts[i].group, i);
+  survey.near.push_back({5, 6});
+  survey.facts[6].group = 5;
+
+  CurateOptions options;
+  options.validation_percent = options.held_out_percent = 0;  // all others are for training
+  options.thresholds.keep_near = true;
+  options.thresholds.min_sharpness = options.thresholds.min_contrast = 0;
+  options.thresholds.max_plain = 1;
+  const auto decisions = decide(survey, options);
+  std::vector<std::string> sides;
+  for (const auto& decision : decisions) sides.push_back(decision.split);
+  EXPECT_THAT(sides, ElementsAre("train", "held_out", "validation", "held_out_pairs", "train",
+                                 "held_out", "held_out", "train", "train", "train", "train"));
+
+  const auto files = write_curated(survey, decisions, options, folder_.path(), 0);
+  DatasetConfig config;
+  config.folders.resize(1);
+  config.folders[0].path = files.kept.string();
+  config.size_px = 16;
+  for (const auto& [split, count] : {std::pair("train", 6u),
+                                     {"validation", 1u},
+                                     {"held_out_pairs", 1u},
+                                     {"held_out", 3u},
+                                     {"scorer", 11u}}) {
+    config.split = split;
+    EXPECT_THAT(Dataset(config, cache_.path()).rows(), SizeIs(count)) << split;
   }
 }
 
