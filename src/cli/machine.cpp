@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/cgroup_memory.h"
 #include "core/runtime.h"
 
 namespace sumi {
@@ -54,9 +55,8 @@ std::vector<std::string> processor_features() {
 std::uint64_t physical_memory() {
   const auto pages = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES));
   const auto all = pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  std::ifstream file("/sys/fs/cgroup/memory.max");
-  std::uint64_t limit = 0;
-  return file >> limit ? std::min(limit, all) : all;
+  const auto groups = cgroup_memory();
+  return groups ? std::min(groups->limit, all) : all;
 }
 
 std::string first_line(const char* file) {

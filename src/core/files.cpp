@@ -9,11 +9,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <map>
-#include <mutex>
 #include <vector>
 
 #include "core/error.h"
+#include "core/mapped_pages.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -48,46 +47,7 @@ std::size_t regular_size(const Descriptor& file, const fs::path& path) {
   return static_cast<std::size_t>(info.st_size);
 }
 
-/// Where files are mapped now.
-class Mappings {
- public:
-  void add(const void* start, std::size_t size) {
-    const std::lock_guard lock(mutex_);
-    sizes_[start] = size;
-  }
-  void remove(const void* start) {
-    const std::lock_guard lock(mutex_);
-    sizes_.erase(start);
-  }
-  bool hold(const void* data, std::size_t size) const {
-    const std::lock_guard lock(mutex_);
-    const auto after = sizes_.upper_bound(data);
-    if (after == sizes_.begin()) return false;
-    const auto& [start, length] = *std::prev(after);
-    const auto offset =
-        static_cast<std::size_t>(static_cast<const char*>(data) - static_cast<const char*>(start));
-    return offset <= length && size <= length - offset;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::map<const void*, std::size_t> sizes_;
-};
-
-Mappings& mappings() {
-  static Mappings all;
-  return all;
-}
-
 }  // namespace
-
-void release_mapped_pages(const void* data, std::size_t size) {
-  if (!mappings().hold(data, size)) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = (reinterpret_cast<std::uintptr_t>(data) + page - 1) / page * page;
-  const auto last = (reinterpret_cast<std::uintptr_t>(data) + size) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-}
 
 std::string read_text_file(const fs::path& file, std::size_t max_bytes) {
   const Descriptor descriptor(file, O_RDONLY);
@@ -115,11 +75,7 @@ MappedFile::MappedFile(const fs::path& file) : path_(file) {
     throw Error(fmt::format("{}: the file is empty", file.string()), "fetch or write it again");
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.value(), 0);
   if (address == MAP_FAILED) fail(file, "mapping", errno);
-  mappings().add(address, size);
-  owner_ = std::shared_ptr<const void>(address, [size](const void* p) {
-    mappings().remove(p);
-    ::munmap(const_cast<void*>(p), size);
-  });
+  owner_ = std::make_shared<MappedPages>(address, size);
   bytes_ = {static_cast<const std::byte*>(address), size};
 }
 

@@ -30,10 +30,6 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-/// Gives the memory of `size` bytes at `data` back to the system if they lie in a MappedFile; they
-/// come back from the file when they are read again. Anything else is left alone.
-void release_mapped_pages(const void* data, std::size_t size);
-
 /// A file that appears under its name only when complete: written beside it as
 /// `NAME.XXXXXX.partial`, fsynced, then renamed over the target by commit(). Without commit() the
 /// destructor removes it. Every failed write (full disk, quota, I/O error) throws Error naming the

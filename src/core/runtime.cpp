@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/cgroup_memory.h"
 #include "core/error.h"
 
 namespace sumi {
@@ -20,6 +21,19 @@ int quota_cores(int otherwise) {
   double period = 0;
   if (!(file >> quota >> period) || quota == "max" || period <= 0) return otherwise;
   return static_cast<int>(std::ceil(std::stod(quota) / period));
+}
+
+/// /proc/meminfo's MemAvailable; 0 when unknown.
+std::uint64_t machine_available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("MemAvailable:")) continue;
+    std::istringstream fields(line.substr(13));
+    std::uint64_t kib = 0;
+    fields >> kib;
+    return kib * 1024;
+  }
+  return 0;
 }
 
 }  // namespace
@@ -36,15 +50,10 @@ int available_cores() {
 }
 
 std::uint64_t available_memory_bytes() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("MemAvailable:")) continue;
-    std::istringstream fields(line.substr(13));
-    std::uint64_t kib = 0;
-    fields >> kib;
-    return kib * 1024;
-  }
-  return 0;
+  const auto machine = machine_available_bytes();
+  const auto groups = cgroup_memory();
+  if (!groups) return machine;
+  return machine > 0 ? std::min(machine, groups->room) : groups->room;
 }
 
 std::uint64_t peak_memory_bytes() {

@@ -30,7 +30,8 @@ struct Runtime {
 /// Cores this process may run on (affinity and cgroup quota respected), at least 1.
 int available_cores();
 
-/// Bytes of physical memory available to new work without swapping; 0 when unknown.
+/// Bytes of physical memory available to new work without swapping, the limits of control groups
+/// (containers) respected; 0 when unknown.
 std::uint64_t available_memory_bytes();
 
 /// Highest resident set of this process so far, in bytes.

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "core/files.h"
+#include "core/mapped_pages.h"
 #include "core/stored_bytes.h"
 #include "nn/kernels/byte_weights.h"
 #include "nn/prepared.h"

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/mapped_pages.h"
 #include "core/stored_bytes.h"
 
 namespace sumi {

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/files.h"
+#include "core/mapped_pages.h"
 #include "core/processor.h"
 #include "core/stored_bytes.h"
 #include "nn/in_place.h"

@@ -1,4 +1,5 @@
 #include "core/files.h"
+#include "core/mapped_pages.h"
 
 #include <gtest/gtest.h>
 
