@@ -53,7 +53,10 @@ Json as_json(const TrainingSummary& summary, const TrainingForecast& forecast,
           {"validation_loss", summary.validation_loss},
           {"damaged", to_json(summary.damage)},
           {"validation_damaged", to_json(summary.validation_damage)},
-          {"forecast", {{"seconds", forecast.seconds}, {"peak_memory_bytes", forecast.peak_bytes}}},
+          {"forecast",
+           {{"seconds", forecast.seconds},
+            {"peak_memory_bytes", forecast.peak_bytes},
+            {"disk_bytes", forecast.disk_bytes}}},
           {"seconds", summary.seconds},
           {"peak_memory_bytes", peak_memory_bytes()}};
 }
@@ -63,10 +66,13 @@ double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 <
 void print_forecast(const TrainingForecast& forecast) {
   fmt::print(stderr,
              "{} parameters, {} updates to go: about {}, {:.0f} MB at most "
-             "(weights and gradients {:.1f}, optimiser and averages {:.1f})\n",
+             "(weights and gradients {:.1f}, optimiser and averages {:.1f}{})\n",
              forecast.parameters, forecast.updates, format_duration(forecast.seconds),
              mebibytes(forecast.peak_bytes), mebibytes(forecast.weight_bytes),
-             mebibytes(forecast.optimiser_bytes));
+             mebibytes(forecast.optimiser_bytes),
+             forecast.disk_bytes == 0
+                 ? ""
+                 : fmt::format("; {:.1f} on disk", mebibytes(forecast.disk_bytes)));
 }
 
 void print_summary(const TrainingSummary& summary, const std::string& output) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "training/reductions.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 namespace {
@@ -48,7 +49,11 @@ void Adafactor::step(Tensor& weights, const Tensor& gradients, double rate, doub
   const c10::NoGradGuard no_grad;
   const double memory = 1 - std::pow(static_cast<double>(++steps_), -0.8);
   std::int64_t place = 0;
-  for (const auto& slice : slices_) {
+  std::vector<Range> parts;
+  for (const auto& slice : slices_)
+    parts.push_back({slice.start, slice.start + slice.rows * slice.columns});
+  part_by_part(parts, {weights, gradients}, [&](std::size_t i) {
+    const auto& slice = slices_[i];
     const auto own = [&](const Tensor& flat) {
       return flat.narrow(0, slice.start, slice.rows * slice.columns)
           .view({slice.rows, slice.columns});
@@ -60,7 +65,7 @@ void Adafactor::step(Tensor& weights, const Tensor& gradients, double rate, doub
     if (slice.decays) moved.mul_(1 - step * config_.weight_decay);
     moved.add_(update, -step / std::max(1.0, size / config_.update_clip));
     place += kept_of(slice);
-  }
+  });
 }
 
 }  // namespace sumi

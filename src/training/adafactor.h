@@ -13,7 +13,8 @@ namespace sumi {
 /// Adafactor (Shazeer & Stern 2018, algorithms 4 and 5) without momentum: of a matrix's squared
 /// gradients only the means of rows and columns are kept, V = R Cᵀ / mean(R); their memory grows as
 /// 1 - t^-0.8; a tensor's update is scaled down to a root mean square of `update_clip`. The step is
-/// the learning rate itself, so that AdamW's rates fit, and weight decay is AdamW's.
+/// the learning rate itself, so that AdamW's rates fit, and weight decay is AdamW's. What it keeps
+/// is small and stays in memory.
 class Adafactor {
  public:
   Adafactor(const Tensor& weights, std::vector<ParameterSlice> slices,

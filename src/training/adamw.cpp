@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace sumi {
@@ -29,30 +30,41 @@ void update_range(const Update& u, std::int64_t count, float* __restrict w,
 
 }  // namespace
 
-AdamW::AdamW(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config)
+AdamW::AdamW(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config,
+             const StateMemory& memory)
     : config_(config),
       spans_(std::move(spans)),
-      mean_(at::zeros_like(weights).detach()),
-      square_(at::zeros_like(weights).detach()) {}
+      mean_(memory.zeros(weights.numel(), weights.options())),
+      square_(memory.zeros(weights.numel(), weights.options())) {}
 
 void AdamW::step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale) {
   const c10::NoGradGuard no_grad;
   ++steps_;
   if (!weights.is_cpu()) return step_plain(weights, gradients, rate, gradient_scale);
+  piece_by_piece(weights.numel(), {weights, gradients, mean_, square_},
+                 [&](std::int64_t first, std::int64_t length) {
+                   step_piece(weights, gradients, rate, gradient_scale, {first, first + length});
+                 });
+}
+
+void AdamW::step_piece(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale,
+                       const Range& piece) {
   const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
   const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
+  float* w = weights.data_ptr<float>();
+  const float* g = gradients.data_ptr<float>();
+  float* m = mean_.data_ptr<float>();
+  float* v = square_.data_ptr<float>();
   for (const auto& span : spans_) {
+    const auto first = std::max(span.first, piece.first), last = std::min(span.last, piece.last);
+    if (first >= last) continue;
     const double own = rate * span.rate, decay = span.decays ? config_.weight_decay : 0;
     const Update update{
         static_cast<float>(config_.beta1),     static_cast<float>(config_.beta2),
         static_cast<float>(gradient_scale),    static_cast<float>(1 - own * decay),
         static_cast<float>(own / correction1), static_cast<float>(1 / std::sqrt(correction2)),
         static_cast<float>(config_.epsilon)};
-    float* w = weights.data_ptr<float>();
-    const float* g = gradients.data_ptr<float>();
-    float* m = mean_.data_ptr<float>();
-    float* v = square_.data_ptr<float>();
-    at::parallel_for(span.first, span.last, kGrain, [&](std::int64_t begin, std::int64_t end) {
+    at::parallel_for(first, last, kGrain, [&](std::int64_t begin, std::int64_t end) {
       update_range(update, end - begin, w + begin, g + begin, m + begin, v + begin);
     });
   }

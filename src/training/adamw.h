@@ -7,6 +7,7 @@
 #include "core/tensor.h"
 #include "training/optimiser_config.h"
 #include "training/parameter_buffer.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -15,7 +16,8 @@ namespace sumi {
 ///   w = w (1 - lr decay) - lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps).
 class AdamW {
  public:
-  AdamW(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config);
+  AdamW(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config,
+        const StateMemory& memory = {});
 
   /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
   void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
@@ -26,6 +28,8 @@ class AdamW {
   void set_numbers(const Json& numbers) { steps_ = numbers.at("steps").get<std::int64_t>(); }
 
  private:
+  void step_piece(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale,
+                  const Range& piece);
   void step_plain(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale);
 
   OptimiserConfig config_;

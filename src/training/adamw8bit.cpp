@@ -50,7 +50,7 @@ std::array<float, 256> dynamic_codes(bool with_sign) {
 }
 
 AdamW8bit::AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
-                     const OptimiserConfig& config)
+                     const OptimiserConfig& config, const StateMemory& memory)
     : config_(config) {
   if (!weights.is_cpu())
     throw Error("optimiser.kind: adamw8bit works on the processor only",
@@ -59,10 +59,27 @@ AdamW8bit::AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& sp
     for (std::int64_t first = span.first; first < span.last; first += kBlock)
       blocks_.push_back({first, std::min(span.last, first + kBlock), span.decays, span.rate});
   const std::int64_t size = weights.numel(), blocks = static_cast<std::int64_t>(blocks_.size());
-  mean_codes_ = at::full({size}, kSigned.nearest(0), torch::dtype(torch::kByte));
-  square_codes_ = at::full({size}, kUnsigned.nearest(0), torch::dtype(torch::kByte));
+  const auto codes_of = [&](const Codes& codes) {
+    Tensor zeros = memory.zeros(size, torch::dtype(torch::kByte));
+    piece_by_piece(size, {zeros}, [&](std::int64_t first, std::int64_t length) {
+      zeros.narrow(0, first, length).fill_(codes.nearest(0));
+    });
+    return zeros;
+  };
+  mean_codes_ = codes_of(kSigned);
+  square_codes_ = codes_of(kUnsigned);
   mean_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
   square_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
+}
+
+/// The elements of each kGroup blocks, which follow each other.
+std::vector<Range> AdamW8bit::groups() const {
+  std::vector<Range> groups;
+  for (std::size_t first = 0; first < blocks_.size(); first += kGroup) {
+    const auto last = std::min(first + kGroup, blocks_.size());
+    groups.push_back({blocks_[first].first, blocks_[last - 1].last});
+  }
+  return groups;
 }
 
 void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale) {
@@ -112,8 +129,12 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
       square_codes[i] = square[k] > 0 ? std::max<std::uint8_t>(code, 1) : code;
     }
   };
-  at::parallel_for(0, mean_scales_.numel(), 64, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t block = begin; block < end; ++block) update_block(block);
+  part_by_part(groups(), {weights, gradients, mean_codes_, square_codes_}, [&](std::size_t i) {
+    const auto first = static_cast<std::int64_t>(i) * kGroup;
+    const auto last = std::min(first + kGroup, mean_scales_.numel());
+    at::parallel_for(first, last, 64, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t block = begin; block < end; ++block) update_block(block);
+    });
   });
 }
 

@@ -8,6 +8,7 @@
 #include "core/tensor.h"
 #include "training/optimiser_config.h"
 #include "training/parameter_buffer.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -17,8 +18,9 @@ namespace sumi {
 std::array<float, 256> dynamic_codes(bool with_sign);
 
 /// AdamW whose moments are kept in a byte each: blocks of 256 elements, each with its own scale
-/// (Dettmers et al. 2022). The update itself is AdamW's, in fp32. A square that is not zero never
-/// becomes zero, or the next step would divide by epsilon alone. On the processor only.
+/// (Dettmers et al. 2022). The scales stay in memory. The update itself is AdamW's, in fp32. A
+/// square that is not zero never becomes zero, or the next step would divide by epsilon alone. On
+/// the processor only.
 class AdamW8bit {
  public:
   static constexpr std::int64_t kBlock = 256;
@@ -26,7 +28,7 @@ class AdamW8bit {
   /// `spans`: one for each tensor; blocks never reach from one into the next. Throws Error for
   /// weights on another device.
   AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
-            const OptimiserConfig& config);
+            const OptimiserConfig& config, const StateMemory& memory = {});
 
   /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
   void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
@@ -42,6 +44,9 @@ class AdamW8bit {
   void set_numbers(const Json& numbers) { steps_ = numbers.at("steps").get<std::int64_t>(); }
 
  private:
+  static constexpr std::int64_t kGroup = 4096;  ///< blocks that are worked on together
+  std::vector<Range> groups() const;
+
   OptimiserConfig config_;
   std::vector<ParameterSpan> blocks_;
   std::int64_t steps_ = 0;

@@ -35,11 +35,16 @@ BatchMemory measure_batches(int batch, std::uint64_t available, const BatchProbe
   return memory;
 }
 
-void require_fit(const BatchMemory& memory, int batch, std::uint64_t available) {
+std::string less_memory(bool offloads) {
+  return fmt::format("\"checkpoint_blocks\": true{} and smaller pictures take less",
+                     offloads ? "" : ", \"trainer\": {\"offload\": \"optimiser\"}");
+}
+
+void require_fit(const BatchMemory& memory, int batch, std::uint64_t available, bool offloads) {
   const double taken = memory.of(batch), room = static_cast<double>(available);
   if (available == 0 || taken <= kSurely * room) return;
   const double fitting = std::floor((0.8 * room - memory.fixed) / memory.per_sample);
-  const auto less = "\"checkpoint_blocks\": true and smaller pictures take less";
+  const auto less = less_memory(offloads);
   throw Error(fmt::format("trainer.batch_size: {} samples at a time take {} or more, and {} of "
                           "memory are available",
                           batch, gigabytes(taken), gigabytes(room)),

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 namespace sumi {
 
@@ -23,6 +24,11 @@ BatchMemory measure_batches(int batch, std::uint64_t available, const BatchProbe
 
 /// Throws Error when a batch surely takes more than the `available` bytes, with the batch that
 /// would fit. Only what tensors take is counted, so that a little more than foretold is no reason.
-void require_fit(const BatchMemory& memory, int batch, std::uint64_t available);
+/// `offloads`: whether the optimiser's state lies on disk already.
+void require_fit(const BatchMemory& memory, int batch, std::uint64_t available,
+                 bool offloads = false);
+
+/// What takes less memory in a training beside a smaller batch, in words.
+std::string less_memory(bool offloads);
 
 }  // namespace sumi

@@ -19,18 +19,35 @@ int halvings_within(int processes, int most) {
   return processes == 1 ? halvings : 0;
 }
 
+/// Whether the sum of `count` batches is that of its halves.
+bool is_cut(int count, int halvings) { return count > 2 && count % 2 == 0 && halvings > 0; }
+
 }  // namespace
 
 GradientSum::GradientSum(const Task& task, const TrainerConfig& config,
-                         const std::vector<Learner*>& learners, Processes& processes)
+                         const std::vector<Learner*>& learners, Processes& processes,
+                         const StateMemory& memory)
     : task_(task),
       config_(config),
       processes_(processes),
       own_count_(config.accumulation / processes.count()) {
   for (auto* learner : learners) {
-    parts_.push_back({learner->parameters.gradients(), {}, {}});
-    for (const auto& shard : learner->shards) parts_.back().ranges.push_back(shard.range);
+    Part part{learner->parameters.gradients(), {}, {}};
+    for (const auto& shard : learner->shards) part.ranges.push_back(shard.range);
+    const auto halvings = halvings_within(processes.count(), kHalvings);
+    for (std::uint64_t i = 0; i < waiting(config.accumulation, processes.count()); ++i)
+      part.halves[static_cast<std::size_t>(halvings - 1) - i] =
+          memory.zeros(part.gradients.numel(), part.gradients.options());
+    parts_.push_back(std::move(part));
   }
+}
+
+std::uint64_t GradientSum::waiting(int accumulation, int processes) {
+  std::uint64_t sums = 0;
+  int halvings = halvings_within(processes, kHalvings);
+  for (int count = accumulation / processes; is_cut(count, halvings); count /= 2, --halvings)
+    ++sums;
+  return sums;
 }
 
 void GradientSum::clear() {
@@ -56,19 +73,21 @@ void GradientSum::add(int batch, Block& block) {
 
 /// The gradients of `count` batches from `batch` on, and of nothing else.
 void GradientSum::sum(int batch, int count, int halvings, Block& block) {
-  if (count <= 2 || count % 2 != 0 || halvings == 0) {
+  if (!is_cut(count, halvings)) {
     clear();
     for (int i = 0; i < count; ++i) add(batch + i, block);
     return;
   }
   sum(batch, count / 2, halvings - 1, block);
   const auto level = static_cast<std::size_t>(halvings - 1);
-  for (auto& part : parts_) {
-    if (!part.halves[level].defined()) part.halves[level] = at::empty_like(part.gradients);
-    part.halves[level].copy_(part.gradients);
-  }
+  for (auto& part : parts_) copy_by_pieces(part.halves[level], part.gradients);
   sum(batch + count / 2, count / 2, halvings - 1, block);
-  for (auto& part : parts_) part.gradients.add_(part.halves[level]);
+  for (auto& part : parts_)
+    piece_by_piece(
+        part.gradients.numel(), {part.gradients, part.halves[level]},
+        [&](std::int64_t from, std::int64_t length) {
+          part.gradients.narrow(0, from, length).add_(part.halves[level].narrow(0, from, length));
+        });
 }
 
 GradientSum::Block GradientSum::computed(std::int64_t first, std::uint64_t damaged,

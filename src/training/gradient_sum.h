@@ -26,9 +26,12 @@ struct UpdateLoss {
 /// same bits.
 class GradientSum {
  public:
-  /// `learners`: whom the loss has gradients for; they outlive this.
+  /// `learners`: whom the loss has gradients for; they outlive this. `memory`: where sums wait.
   GradientSum(const Task& task, const TrainerConfig& config, const std::vector<Learner*>& learners,
-              Processes& processes);
+              Processes& processes, const StateMemory& memory = {});
+
+  /// How many sums wait for their other half at a time, each as large as the gradients.
+  static std::uint64_t waiting(int accumulation, int processes);
 
   /// The batches that follow `first` good and `damaged` damaged samples. Afterwards the gradients
   /// of this process's shards are the sum; the rest of the buffers is of no use. In each process:

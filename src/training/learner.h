@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "training/offload.h"
 #include "training/parameter_buffer.h"
 #include "training/processes.h"
 #include "training/sharded_state.h"
@@ -14,11 +15,11 @@ namespace sumi {
 /// is kept beside them.
 struct Learner {
   Learner(const std::vector<NamedSlot>& slots, const std::vector<RateFactor>& rates,
-          const TrainerConfig& how, Processes& processes)
+          const TrainerConfig& how, Processes& processes, const Offload& offload = {})
       : config(how),
-        parameters(slots, rates),
+        parameters(slots, rates, offload.weights),
         shards(shards_of(parameters, processes.count())),
-        state(parameters, shards, config, processes) {}
+        state(parameters, shards, config, processes, offload.state) {}
 
   TrainerConfig config;  ///< its optimiser, learning rate and averages are this learner's
   ParameterBuffer parameters;

@@ -8,14 +8,19 @@
 
 namespace sumi {
 
-Muon::Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum)
+Muon::Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum,
+           const StateMemory& memory)
     : matrices_(std::move(matrices)),
       decay_(momentum),
-      momentum_(torch::zeros_like(weights).detach()) {}
+      momentum_(memory.zeros(weights.numel(), weights.options())) {}
 
 void Muon::step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale) {
   const c10::NoGradGuard no_grad;
-  for (const auto& [start, rows, columns, factor] : matrices_) {
+  std::vector<Range> parts;
+  for (const auto& one : matrices_)
+    parts.push_back({one.start, one.start + one.rows * one.columns});
+  part_by_part(parts, {weights, gradients, momentum_}, [&](std::size_t i) {
+    const auto& [start, rows, columns, factor] = matrices_[i];
     const auto matrix = [&, r = rows, c = columns, s = start](const Tensor& flat) {
       return flat.narrow(0, s, r * c).view({r, c});
     };
@@ -26,7 +31,7 @@ void Muon::step(Tensor& weights, Tensor& gradients, double rate, double gradient
     const double size = 0.2 * std::sqrt(static_cast<double>(std::max(rows, columns)));
     matrix(weights).add_(orthogonalised(gradient), -rate * factor * size);
     gradient.zero_();
-  }
+  });
 }
 
 Tensor orthogonalised(const Tensor& x) {

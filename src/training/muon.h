@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -21,7 +22,8 @@ struct MatrixSlice {
 /// zeros, so that AdamW after it moves only the rest, and decays everything.
 class Muon {
  public:
-  Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum);
+  Muon(const Tensor& weights, std::vector<MatrixSlice> matrices, double momentum,
+       const StateMemory& memory = {});
 
   /// One update of `weights` from `gradients` times `gradient_scale`; both flat fp32.
   void step(Tensor& weights, Tensor& gradients, double rate, double gradient_scale = 1);

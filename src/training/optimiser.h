@@ -9,17 +9,20 @@
 #include "training/parameter_buffer.h"
 #include "training/prodigy.h"
 #include "training/reductions.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
 /// The rule that a recipe chose, with Muon before it where hidden matrices are Muon's.
 class Optimiser {
  public:
-  Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config);
+  Optimiser(ParameterBuffer& parameters, const OptimiserConfig& config,
+            const StateMemory& memory = {});
   /// Over tensors of a part of a buffer. `total` joins what this part's tensors sum up to with
-  /// those of the others.
+  /// those of the others. `memory`: where the moments lie.
   Optimiser(Tensor weights, Tensor gradients, const std::vector<ParameterSlice>& slices,
-            const OptimiserConfig& config, TensorTotal total = sum_in_order);
+            const OptimiserConfig& config, TensorTotal total = sum_in_order,
+            const StateMemory& memory = {});
 
   /// One update of the buffer's weights from its gradients times `gradient_scale`. The gradients
   /// are used up.
@@ -45,7 +48,7 @@ class Optimiser {
 /// the random start is forgotten early.
 double ema_decay_at(double decay, std::int64_t step);
 
-/// average = d * average + (1-d) * weights, in one pass.
+/// average = d * average + (1-d) * weights, in one pass over both, which are flat.
 void update_average(Tensor& average, const Tensor& weights, double decay);
 
 }  // namespace sumi

@@ -28,8 +28,10 @@ double rate_of(const std::string& name, const std::vector<RateFactor>& rates) {
 
 }  // namespace
 
+std::int64_t stored_length(const Tensor& tensor) { return padded(tensor.numel()); }
+
 ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots,
-                                 const std::vector<RateFactor>& rates) {
+                                 const std::vector<RateFactor>& rates, const StateMemory& memory) {
   std::vector<NamedSlot> ordered = slots;
   std::stable_partition(ordered.begin(), ordered.end(),
                         [](const NamedSlot& slot) { return slot.second->dim() >= 2; });
@@ -44,8 +46,8 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots,
       torch::TensorOptions()
           .dtype(torch::kFloat)
           .device(ordered.empty() ? torch::Device(torch::kCPU) : ordered.front().second->device());
-  weights_ = at::zeros({size}, options);
-  gradients_ = at::zeros({size}, options);
+  weights_ = memory.zeros(size, options);
+  gradients_ = memory.zeros(size, options);
   std::int64_t start = 0;
   for (const auto& [name, tensor] : ordered) {
     const std::int64_t length = tensor->numel();
@@ -97,9 +99,14 @@ SwappedWeights::~SwappedWeights() { exchange(); }
 
 void SwappedWeights::exchange() {
   const c10::NoGradGuard no_grad;
-  const Tensor kept = weights_.clone();
-  weights_.copy_(others_);
-  others_.copy_(kept);
+  piece_by_piece(weights_.numel(), {weights_, others_},
+                 [&](std::int64_t first, std::int64_t length) {
+                   Tensor ours = weights_.narrow(0, first, length);
+                   Tensor theirs = others_.narrow(0, first, length);
+                   const Tensor kept = ours.clone();
+                   ours.copy_(theirs);
+                   theirs.copy_(kept);
+                 });
 }
 
 }  // namespace sumi

@@ -6,6 +6,7 @@
 
 #include "core/tensor.h"
 #include "training/muon.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -42,6 +43,9 @@ std::vector<ParameterSpan> joined_spans(const std::vector<ParameterSlice>& slice
 /// convolution.
 std::vector<MatrixSlice> matrices_of(const std::vector<ParameterSlice>& slices);
 
+/// Elements that a tensor takes in a flat buffer, with the gap behind it.
+std::int64_t stored_length(const Tensor& tensor);
+
 /// All trainable tensors of a run, moved into one flat fp32 buffer (and their gradients into
 /// another), so that clipping, AdamW and EMA are one pass over memory each. The slots are replaced
 /// by leaf views of the buffer. Tensors with two or more dimensions come first: only they take
@@ -49,7 +53,8 @@ std::vector<MatrixSlice> matrices_of(const std::vector<ParameterSlice>& slices);
 class ParameterBuffer {
  public:
   explicit ParameterBuffer(const std::vector<NamedSlot>& slots,
-                           const std::vector<RateFactor>& rates = {});
+                           const std::vector<RateFactor>& rates = {},
+                           const StateMemory& memory = {});
 
   Tensor& weights() { return weights_; }      ///< [size]
   Tensor& gradients() { return gradients_; }  ///< [size]

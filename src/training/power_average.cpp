@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "training/export.h"
+#include "training/optimiser.h"
 #include "weights/state_dict.h"
 
 namespace sumi {
@@ -62,15 +63,15 @@ std::vector<double> profile_weights(std::span<const StoredProfile> stored, Store
   return {solved.data_ptr<double>(), solved.data_ptr<double>() + n};
 }
 
-PowerAverages::PowerAverages(const Tensor& weights) {
-  for (auto& average : averages_) average = weights.detach().clone();
+PowerAverages::PowerAverages(const Tensor& weights, const StateMemory& memory) {
+  for (auto& average : averages_) average = memory.copy_of(weights);
 }
 
 void PowerAverages::follow(const Tensor& weights, std::int64_t update) {
   const c10::NoGradGuard no_grad;
   for (std::size_t i = 0; i < averages_.size(); ++i) {
     const double kept = std::pow(1 - 1 / static_cast<double>(update), power_of(kWidths[i]) + 1);
-    averages_[i].lerp_(weights, 1 - kept);
+    update_average(averages_[i], weights, kept);
   }
 }
 
@@ -98,17 +99,20 @@ Tensor reconstructed_average(const fs::path& folder, std::int64_t samples, doubl
       stored.push_back(
           {load_state_dict(file).at("update").to(torch::kDouble).item<double>(), power_of(width)});
   const auto weights = profile_weights(stored, {stored.back().time, power_of(sigma_rel)});
-  Tensor sum;
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const StateDict state = load_state_dict(files[i]);
-    for (std::size_t k = 0; k < PowerAverages::kWidths.size(); ++k) {
-      const Tensor part =
-          state.at(fmt::format("average.{:.2f}", PowerAverages::kWidths[k])).to(torch::kDouble) *
-          weights[i * PowerAverages::kWidths.size() + k];
-      sum = sum.defined() ? sum.add_(part) : part;
-    }
+  std::vector<Tensor> averages;
+  for (const auto& file : files) {
+    const StateDict state = load_state_dict(file);
+    for (const double width : PowerAverages::kWidths)
+      averages.push_back(state.at(fmt::format("average.{:.2f}", width)));
   }
-  return sum.to(torch::kFloat);
+  Tensor sum = at::empty({averages.front().numel()}, torch::dtype(torch::kFloat));
+  piece_by_piece(sum.numel(), averages, [&](std::int64_t first, std::int64_t length) {
+    Tensor exact = at::zeros({length}, torch::dtype(torch::kDouble));
+    for (std::size_t i = 0; i < averages.size(); ++i)
+      exact.add_(averages[i].narrow(0, first, length).to(torch::kDouble) * weights[i]);
+    sum.narrow(0, first, length).copy_(exact);
+  });
+  return sum;
 }
 
 }  // namespace sumi

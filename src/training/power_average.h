@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -31,7 +32,7 @@ class PowerAverages {
  public:
   static constexpr std::array kWidths = {0.05, 0.10};  ///< sigma_rel of each
 
-  explicit PowerAverages(const Tensor& weights);
+  explicit PowerAverages(const Tensor& weights, const StateMemory& memory = {});
 
   /// After the `update`-th update (1, 2, …): average = b average + (1-b) weights with
   /// b = (1 - 1 / update)^(gamma + 1).

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/tensor.h"
 #include "training/process_place.h"
+#include "training/range.h"
 
 namespace sumi {
 
@@ -24,12 +25,6 @@ class LostProcess : public Error {
 class SharedError : public Error {
  public:
   using Error::Error;
-};
-
-/// Elements first to last - 1 of a flat buffer.
-struct Range {
-  std::int64_t first = 0, last = 0;
-  std::int64_t size() const { return last - first; }
 };
 
 /// The processes that train one model together, through LibTorch's c10d: Gloo between processors,

@@ -8,6 +8,7 @@
 #include "training/optimiser_config.h"
 #include "training/parameter_buffer.h"
 #include "training/reductions.h"
+#include "training/state_memory.h"
 
 namespace sumi {
 
@@ -21,7 +22,7 @@ class Prodigy {
  public:
   /// `spans`: one for each tensor.
   Prodigy(const Tensor& weights, std::vector<ParameterSpan> spans, const OptimiserConfig& config,
-          TensorTotal total = sum_in_order);
+          TensorTotal total = sum_in_order, const StateMemory& memory = {});
 
   /// One update of `weights` [size] from `gradients` [size] times `gradient_scale`.
   void step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale = 1);
@@ -40,6 +41,13 @@ class Prodigy {
   }
 
  private:
+  struct Sums {
+    double inner = 0;  ///< <g, w0 - w>
+    double size = 0;   ///< |s|₁
+  };
+  Sums step_span(const ParameterSpan& span, Tensor& weights, const Tensor& gradients, double rate,
+                 double gradient_scale);
+
   OptimiserConfig config_;
   std::vector<ParameterSpan> spans_;
   TensorTotal total_;

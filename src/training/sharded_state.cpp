@@ -11,20 +11,22 @@
 namespace sumi {
 
 ShardedState::ShardedState(ParameterBuffer& parameters, const std::vector<Shard>& shards,
-                           const TrainerConfig& config, Processes& processes)
+                           const TrainerConfig& config, Processes& processes,
+                           const StateMemory& memory)
     : parameters_(parameters),
       config_(config),
       processes_(processes),
       shard_(shards[static_cast<std::size_t>(processes.rank())]),
       weights_(parameters.weights().narrow(0, shard_.range.first, shard_.range.size())),
       gradients_(parameters.gradients().narrow(0, shard_.range.first, shard_.range.size())),
-      optimiser_(weights_, gradients_, shard_.slices, config.optimiser,
-                 [this](const std::vector<double>& own) { return total(own); }) {
-  if (config.ema_decay > 0) average_ = weights_.clone();
+      optimiser_(
+          weights_, gradients_, shard_.slices, config.optimiser,
+          [this](const std::vector<double>& own) { return total(own); }, memory) {
+  if (config.ema_decay > 0) average_ = memory.copy_of(weights_);
   for (const auto& shard : shards) ranges_.push_back(shard.range);
   for (int i = 0; i < processes.rank(); ++i)
     first_tensor_ += static_cast<std::int64_t>(shards[static_cast<std::size_t>(i)].slices.size());
-  if (config.profile_every > 0) profiles_.emplace(weights_);
+  if (config.profile_every > 0) profiles_.emplace(weights_, memory);
 }
 
 /// The processes' numbers side by side in the order of the shards, then added up in that order: the
@@ -38,13 +40,19 @@ double ShardedState::total(const std::vector<double>& own) {
 
 double ShardedState::gradient_norm() {
   const c10::NoGradGuard no_grad;
-  std::vector<Tensor> parts;
+  std::vector<Range> ranges;
   for (const auto& slice : shard_.slices)
-    parts.push_back(gradients_.narrow(0, slice.start, slice.rows * slice.columns));
+    ranges.push_back({slice.start, slice.start + slice.rows * slice.columns});
+  const auto part = [&](const Range& range) {
+    return gradients_.narrow(0, range.first, range.size());
+  };
   std::vector<double> squares;
-  if (gradients_.is_cpu() || parts.empty()) {
-    for (const auto& part : parts) squares.push_back(squared_sum_of(part));
+  if (gradients_.is_cpu() || ranges.empty()) {
+    part_by_part(ranges, {gradients_},
+                 [&](std::size_t i) { squares.push_back(squared_sum_of(part(ranges[i]))); });
   } else {  // one wait for the device instead of one per tensor
+    std::vector<Tensor> parts;
+    for (const auto& range : ranges) parts.push_back(part(range));
     const Tensor lengths = at::stack(at::_foreach_norm(parts)).to(torch::kDouble).cpu();
     const auto* length = lengths.data_ptr<double>();
     for (std::size_t i = 0; i < parts.size(); ++i) squares.push_back(length[i] * length[i]);
@@ -96,7 +104,7 @@ void ShardedState::restore(const StateDict& kept, const Json& numbers,
     });
     return processes_.from_first(processes_.first() ? kept.at(name) : Tensor());
   };
-  parameters_.weights().copy_(whole("weights", parameters_.size()));
+  copy_by_pieces(parameters_.weights(), whole("weights", parameters_.size()));
   StateDict moments;
   for (auto& [name, own] : tensors()) {
     const auto share = processes_.share_of(own.numel());
@@ -104,7 +112,7 @@ void ShardedState::restore(const StateDict& kept, const Json& numbers,
     if (name.starts_with("optimiser."))
       moments[name.substr(10)] = part;
     else
-      Tensor(own).copy_(part);
+      copy_by_pieces(own, part);
   }
   optimiser_.restore(moments, numbers);
 }

@@ -19,7 +19,7 @@ namespace sumi {
 class ShardedState {
  public:
   ShardedState(ParameterBuffer& parameters, const std::vector<Shard>& shards,
-               const TrainerConfig& config, Processes& processes);
+               const TrainerConfig& config, Processes& processes, const StateMemory& memory = {});
   ShardedState(const ShardedState&) = delete;
   ShardedState& operator=(const ShardedState&) = delete;
 

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/mapped_pages.h"
 #include "weights/state_dict.h"
 
 namespace sumi {
@@ -17,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kKept = 2;
+constexpr std::size_t kHashedAtOnce = std::size_t{8} << 20;
 constexpr const char* kPreparing = "preparing-";
 constexpr std::array kFiles = {"state.json", "tensors.safetensors", "log.jsonl"};
 
@@ -79,7 +82,16 @@ Snapshot read_snapshot(const fs::path& folder) {
 std::string file_checksum(const fs::path& file) {
   if (fs::exists(file) && fs::file_size(file) == 0) return fmt::format("{:016x}", XXH64("", 0, 0));
   const MappedFile mapped(file);
-  return fmt::format("{:016x}", XXH64(mapped.bytes().data(), mapped.bytes().size(), 0));
+  const std::unique_ptr<XXH64_state_t, decltype(&XXH64_freeState)> hash(XXH64_createState(),
+                                                                        &XXH64_freeState);
+  XXH64_reset(hash.get(), 0);
+  for (auto rest = mapped.bytes(); !rest.empty();) {
+    const auto piece = rest.first(std::min(rest.size(), kHashedAtOnce));
+    XXH64_update(hash.get(), piece.data(), piece.size());
+    release_mapped_pages(piece.data(), piece.size());
+    rest = rest.subspan(piece.size());
+  }
+  return fmt::format("{:016x}", XXH64_digest(hash.get()));
 }
 
 SnapshotFolder::SnapshotFolder(fs::path folder) : folder_(std::move(folder)) {

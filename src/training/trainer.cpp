@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <new>
 #include <optional>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -16,6 +18,7 @@
 #include "training/counters.h"
 #include "training/gradient_sum.h"
 #include "training/learner.h"
+#include "training/offload.h"
 #include "training/power_average.h"
 #include "training/run_log.h"
 #include "training/run_report.h"
@@ -34,24 +37,74 @@ bool passes(std::int64_t before, std::int64_t now, std::int64_t every) {
   return every > 0 && before / every != now / every;
 }
 
-/// Null where the task has none. Its weights are never averaged.
-std::unique_ptr<Learner> adversary_of(const Task& task, const TrainerConfig& config,
-                                      Processes& processes) {
-  if (!task.adversary) return nullptr;
+/// The adversary's own rule and rate; its weights are never averaged.
+TrainerConfig config_of(const Adversary& adversary, const TrainerConfig& config) {
   TrainerConfig own = config;
-  own.optimiser = task.adversary->optimiser;
-  own.learning_rate = task.adversary->learning_rate;
+  own.optimiser = adversary.optimiser;
+  own.learning_rate = adversary.learning_rate;
   own.ema_decay = 0;
   own.profile_every = 0;
-  return std::make_unique<Learner>(task.adversary->parameters, std::vector<RateFactor>{}, own,
-                                   processes);
+  return own;
+}
+
+/// Null where the task has none.
+std::unique_ptr<Learner> adversary_of(const Task& task, const TrainerConfig& config,
+                                      Processes& processes, const Offload& offload) {
+  if (!task.adversary) return nullptr;
+  return std::make_unique<Learner>(task.adversary->parameters, std::vector<RateFactor>{},
+                                   config_of(*task.adversary, config), processes, offload);
+}
+
+/// What the whole state takes in this process.
+StateBytes whole_state(const Task& task, const TrainerConfig& config, const Processes& processes) {
+  StateBytes bytes = state_bytes(task.parameters, config, processes.count());
+  if (task.adversary)
+    bytes += state_bytes(task.adversary->parameters, config_of(*task.adversary, config),
+                         processes.count());
+  return bytes;
+}
+
+bool on_processor(const Task& task) {
+  return task.parameters.empty() || task.parameters.front().second->is_cpu();
+}
+
+/// This process's part of what the machine has left.
+std::uint64_t own_available_bytes(const Processes& processes) {
+  return available_memory_bytes() /
+         static_cast<std::uint64_t>(std::max(1, processes.place().local_count));
+}
+
+/// The disk's space for what lies there, taken before anything is computed.
+Offload reserved(const Task& task, const TrainerConfig& config, const fs::path& output,
+                 Processes& processes) {
+  Offload offload;
+  processes.together([&] {
+    const StateBytes bytes = whole_state(task, config, processes);
+    if (on_processor(task)) require_state_fits(bytes, config, own_available_bytes(processes));
+    offload = offload_of(bytes, config, output);
+  });
+  return offload;
+}
+
+/// LibTorch's allocators throw their own exceptions, a GPU's too.
+bool is_out_of_memory(std::string_view text) {
+  return text.find("not enough memory") != std::string_view::npos ||
+         text.find("out of memory") != std::string_view::npos;
+}
+
+Error too_little_memory(const Task& task, const TrainerConfig& config) {
+  return Error(fmt::format("{}: the memory is not enough for this training", task.name),
+               fmt::format("use a trainer.batch_size below {} with a larger trainer.accumulation "
+                           "for the same updates; {}; a run goes on from its last snapshot",
+                           config.batch_size, less_memory(config.offload != "none")));
 }
 
 /// One run: the state and the steps that change it. In several processes all take every step
 /// together; the first one judges and writes.
 class Run {
  public:
-  Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes);
+  Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes,
+      const Offload& offload);
 
   std::int64_t samples() const { return at_.samples; }
   std::int64_t total() const { return total_; }
@@ -89,6 +142,7 @@ class Run {
   const TrainerConfig& config_;
   fs::path output_;
   Processes& processes_;
+  Offload offload_;
   std::optional<SnapshotFolder> snapshots_;  ///< of the first process, as all that is written
   Learner model_;
   std::unique_ptr<Learner> adversary_;  ///< null where the task has none
@@ -102,14 +156,16 @@ class Run {
   double norm_ = 0, rate_ = 0;
 };
 
-Run::Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes)
+Run::Run(Task& task, const TrainerConfig& config, const fs::path& output, Processes& processes,
+         const Offload& offload)
     : task_(task),
       config_(config),
       output_(output),
       processes_(processes),
-      model_(task.parameters, task.rates, config, processes),
-      adversary_(adversary_of(task, config, processes)),
-      gradients_(task, config, learners(), processes),
+      offload_(offload),
+      model_(task.parameters, task.rates, config, processes, offload),
+      adversary_(adversary_of(task, config, processes, offload)),
+      gradients_(task, config, learners(), processes, offload.state),
       per_update_(std::int64_t{config.batch_size} * config.accumulation),
       total_(config.samples / per_update_ * per_update_) {
   processes_.at_first([&] { snapshots_.emplace(output / "snapshots"); });
@@ -298,6 +354,7 @@ Json Run::state() {
 }
 
 void Run::save() {
+  processes_.together([&] { offload_.state.require_intact(); });
   Snapshot snapshot{at_.samples, state(), model_.state.gathered(), log_.text()};
   if (adversary_)
     for (const auto& [name, tensor] : adversary_->state.gathered())
@@ -398,15 +455,14 @@ void Run::finish() {
 void Run::require_memory() {
   if (!model_.parameters.weights().is_cpu()) return;
   processes_.together([&] {
-    const auto available = available_memory_bytes() /
-                           static_cast<std::uint64_t>(std::max(1, processes_.place().local_count));
+    const auto available = own_available_bytes(processes_);
     const auto memory = measure_batches(config_.batch_size, available, [&](int count) {
       reset_tensor_peak();
       const auto before = tensor_memory().live;
       gradients_.try_batch(count, total_, damage_.count);  // where every term takes part
       return tensor_memory().peak - before;
     });
-    require_fit(memory, config_.batch_size, available);
+    require_fit(memory, config_.batch_size, available, config_.offload != "none");
   });
 }
 
@@ -441,6 +497,7 @@ TrainingForecast Run::forecast() {
                  times(config_.save_every) * told.save_seconds;
   told.peak_bytes = peak_memory_bytes();
   told.parameters = model_.parameters.count();
+  told.disk_bytes = offload_.state.disk_bytes();
   const auto count_in = [&](const Learner& learner) {
     const auto size = static_cast<std::uint64_t>(learner.parameters.size()) * sizeof(float);
     told.weight_bytes += 2 * size;
@@ -466,17 +523,16 @@ TrainingSummary Run::summary() const {
   return summary;
 }
 
-}  // namespace
-
-TrainingSummary run_training(Task& task, const TrainerConfig& config, const fs::path& output,
-                             const Runtime& runtime, const ProgressSink& sink,
-                             const ForecastSink& foretold,
-                             const std::shared_ptr<Processes>& together) {
+/// run_training() but for what it makes of too little memory.
+TrainingSummary run_in_memory(Task& task, const TrainerConfig& config, const fs::path& output,
+                              const Runtime& runtime, const ProgressSink& sink,
+                              const ForecastSink& foretold,
+                              const std::shared_ptr<Processes>& together) {
   const auto processes = together ? together : std::make_shared<Processes>();
   check(config);
   processes->at_first([&] { check_shared(config, processes->count()); });
   const auto start = std::chrono::steady_clock::now();
-  Run run(task, config, output, *processes);
+  Run run(task, config, output, *processes, reserved(task, config, output, *processes));
   if (run.samples() > 0 && processes->first())
     spdlog::info("going on after {} samples", run.samples());
   if (foretold && !run.finished()) {
@@ -500,6 +556,22 @@ TrainingSummary run_training(Task& task, const TrainerConfig& config, const fs::
   TrainingSummary summary = run.summary();
   summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return summary;
+}
+
+}  // namespace
+
+TrainingSummary run_training(Task& task, const TrainerConfig& config, const fs::path& output,
+                             const Runtime& runtime, const ProgressSink& progress,
+                             const ForecastSink& foretold,
+                             const std::shared_ptr<Processes>& together) {
+  try {
+    return run_in_memory(task, config, output, runtime, progress, foretold, together);
+  } catch (const std::bad_alloc&) {
+    throw too_little_memory(task, config);
+  } catch (const c10::Error& error) {
+    if (!is_out_of_memory(error.what_without_backtrace())) throw;
+    throw too_little_memory(task, config);
+  }
 }
 
 }  // namespace sumi

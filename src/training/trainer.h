@@ -21,6 +21,7 @@ struct TrainingForecast {
   std::int64_t updates = 0;           ///< still to do
   std::uint64_t weight_bytes = 0;     ///< of the trained weights and their gradients
   std::uint64_t optimiser_bytes = 0;  ///< of the optimiser's moments and the averages
+  std::uint64_t disk_bytes = 0;       ///< taken by what trainer.offload puts on disk
   double update_seconds = 0, validation_seconds = 0, save_seconds = 0;
 };
 
@@ -45,8 +46,9 @@ using ForecastSink = std::function<void(const TrainingForecast&)>;
 /// goes on, bit for bit), log.jsonl, loss.png and loss.svg, validation.png, index.html and
 /// tensorboard/ (see run_report.h), and at the end what the task writes. Throws Error when the loss
 /// stays non-finite, when too many samples are damaged,
-/// when the folder belongs to another task, when a batch cannot fit into memory (told only where
-/// `foretold` is there) or when writing fails; saves and throws Cancelled when runtime.cancel asks.
+/// when the folder belongs to another task, when the state does not fit into memory, when a batch
+/// cannot (told only where `foretold` is there) or when writing fails; saves and throws Cancelled
+/// when runtime.cancel asks.
 ///
 /// `together`: the processes that share the run, each calling this with the same arguments; one
 /// alone where it is empty. Each computes its part of every update's batches, so that

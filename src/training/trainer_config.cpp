@@ -36,6 +36,9 @@ void check(const TrainerConfig& config) {
   if (config.precision != "fp32" && config.precision != "bf16")
     throw Error(fmt::format("trainer.precision: unknown \"{}\"", config.precision),
                 "use fp32 or bf16");
+  if (config.offload != "none" && config.offload != "optimiser" && config.offload != "all")
+    throw Error(fmt::format("trainer.offload: unknown \"{}\"", config.offload),
+                "use none, optimiser or all");
   check(config.learning_rate);
   check(config.optimiser);
 }

@@ -28,6 +28,8 @@ struct TrainerConfig {
   double result_profile = 0;
   double max_damaged = 0.2;
   std::string precision = "fp32";
+  std::string offload = "none";
+  std::string offload_folder;
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -58,6 +60,13 @@ struct TrainerConfig {
     visit("precision", self.precision,
           "fp32, or bf16: products of matrices and kernels in bfloat16; weights, gradients, norms "
           "and losses stay fp32. For GPUs and processors with bf16 units");
+    visit("offload", self.offload,
+          "what lies on disk where memory is short, and comes layer by layer: none, optimiser (its "
+          "moments and the averaged weights) or all (weights and gradients too). The result is the "
+          "same bytes; can be changed in the middle of a run");
+    visit("offload_folder", self.offload_folder,
+          "a folder on the disk for that, relative to the output folder, best on a fast disk of "
+          "this machine; empty: the output folder. Nothing is left there");
   }
 };
 

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/mapped_pages.h"
 #include "weights/header_scanner.h"
 #include "weights/names.h"
 
@@ -256,6 +257,16 @@ void check_writable(const std::filesystem::path& file, const std::vector<TensorP
   }
 }
 
+/// What lies in mapped files gives up its memory again as soon as it is written.
+void write_by_pieces(AtomicFile& out, std::span<const std::byte> bytes) {
+  constexpr std::size_t kPiece = std::size_t{8} << 20;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(kPiece, bytes.size()))) {
+    const auto piece = bytes.first(std::min(kPiece, bytes.size()));
+    out.write(piece);
+    release_mapped_pages(piece.data(), piece.size());
+  }
+}
+
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& file, const std::vector<TensorPlan>& plans,
@@ -280,7 +291,7 @@ void write_safetensors(const std::filesystem::path& file, const std::vector<Tens
       throw Error(fmt::format("{}: tensor {} {} has {} bytes", file.string(),
                               in_quotes(plans[i].name), dimensions(plans[i].shape), bytes.size()),
                   "the tensor's bytes must be what its shape and dtype say");
-    out.write(bytes);
+    write_by_pieces(out, bytes);
   }
   out.commit();
 }

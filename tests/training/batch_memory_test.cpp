@@ -82,6 +82,13 @@ TEST(BatchMemory, TheErrorSaysWhatWouldFit) {
     FAIL() << "no Error";
   } catch (const Error& error) {
     EXPECT_THAT(error.hint(), testing::StartsWith("\"checkpoint_blocks\""));
+    EXPECT_THAT(error.hint(), testing::HasSubstr("offload"));
+  }
+  try {
+    require_fit({0, 9e9}, 2, 8000 * kMegabyte, true);
+    FAIL() << "no Error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.hint(), testing::Not(testing::HasSubstr("offload")));
   }
 }
 

@@ -22,7 +22,8 @@ struct Child {
 };
 
 /// A training in a process of its own that tells each update through a pipe.
-Child start_training(const fs::path& output, Task (*make_task)()) {
+Child start_training(const fs::path& output, Task (*make_task)(),
+                     const TrainerConfig& config = toy_config()) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error("no pipe");
   const pid_t id = fork();
@@ -32,7 +33,7 @@ Child start_training(const fs::path& output, Task (*make_task)()) {
     Task task = make_task();
     int code = 0;
     try {
-      run_training(task, toy_config(), output, {}, [&](const ProgressState&) {
+      run_training(task, config, output, {}, [&](const ProgressState&) {
         const char step = 's';
         if (write(ends[1], &step, 1) != 1) _exit(3);
       });
@@ -68,8 +69,9 @@ int finish(const Child& child) {
 }
 
 /// Kills and goes on, several times over, in several runs; each has to end like one that was left
-/// alone.
-void expect_same_bytes_after_kills(Task (*make_task)()) {
+/// alone, with toy_config().
+void expect_same_bytes_after_kills(Task (*make_task)(),
+                                   const TrainerConfig& config = toy_config()) {
   const TemporaryDirectory straight;
   ASSERT_EQ(finish(start_training(straight.path(), make_task)), 0);
   const std::string expected = result_bytes(straight.path());
@@ -78,10 +80,10 @@ void expect_same_bytes_after_kills(Task (*make_task)()) {
   for (int run = 0; run < 3; ++run) {
     const TemporaryDirectory folder;
     for (int round = 0; round < 6; ++round)
-      if (!kill_after(start_training(folder.path(), make_task),
+      if (!kill_after(start_training(folder.path(), make_task, config),
                       1 + static_cast<int>(random() % 60)))
         ++killed;
-    ASSERT_EQ(finish(start_training(folder.path(), make_task)), 0);
+    ASSERT_EQ(finish(start_training(folder.path(), make_task, config)), 0);
     EXPECT_EQ(result_bytes(folder.path()), expected);
     for (const auto& entry : fs::directory_iterator(folder.path() / "snapshots"))
       EXPECT_TRUE(fs::exists(entry.path() / "manifest.json")) << entry.path();
@@ -92,6 +94,12 @@ void expect_same_bytes_after_kills(Task (*make_task)()) {
 TEST(Kill, AtAnyMomentTheRunEndsWithTheSameBytes) { expect_same_bytes_after_kills(&toy_task); }
 
 TEST(Kill, WhatATaskKeepsComesBackToo) { expect_same_bytes_after_kills(&toy_task_with_target); }
+
+TEST(Kill, WithItsStateOnDiskTheRunEndsWithTheSameBytes) {
+  TrainerConfig config = toy_config();
+  config.offload = "all";
+  expect_same_bytes_after_kills(&toy_task, config);
+}
 
 }  // namespace
 }  // namespace sumi

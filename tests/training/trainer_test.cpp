@@ -1,13 +1,12 @@
 #include "training/trainer.h"
 
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 
-#include <csignal>
 #include <fstream>
 #include <limits>
 
 #include "core/error.h"
+#include "file_size_limit.h"
 #include "toy_task.h"
 #include "training/learning_rate.h"
 #include "training/snapshots.h"
@@ -255,25 +254,6 @@ TEST(Trainer, EveryOptimiserResumesWithTheSameBytes) {
     EXPECT_THROW(run(pieces.path(), config), Error) << kind;
   }
 }
-
-/// Files may not grow beyond `bytes` while this lives, as on a disk that is full.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = nullptr;
-};
 
 TEST(Trainer, AFullDiskLeavesTheOldSnapshotsAndSaysWhatIsNeeded) {
   TrainerConfig config = toy_config();
