@@ -128,9 +128,10 @@ void check(const EvalCommand& command) {
   if (command.world.empty()) throw Error("--world is missing", "give recipes/worlds/NAME.json");
   check_file("--world", command.world);
   for (const auto& measure : command.measures) check_word("--measures", measure, kMeasures);
-  if (!command.features.empty() && !fs::is_directory(command.features))
-    throw Error(fmt::format("--features: there is no folder \"{}\"", command.features),
-                "give the output folder of a scorer's training");
+  if (!command.features.empty() && !fs::is_directory(command.features) &&
+      !fs::is_regular_file(command.features))
+    throw Error(fmt::format("--features: there is no file or folder \"{}\"", command.features),
+                "give Inception v3 weights or the output folder of a scorer's training");
   if (command.group < 2 || command.count < command.group || command.count > 100'000)
     throw Error(fmt::format("--count is {} and --group is {}", command.count, command.group),
                 "give a group of 2 or more and a count from one group to 100000");

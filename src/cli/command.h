@@ -190,7 +190,9 @@ struct EvalCommand {
     visit("model", self.model, "the model to judge: a folder, a file or one of Sumi's own by name");
     visit("scorer", self.scorer, "output folder of a scorer's training, e.g. out/scorer");
     visit("features", self.features,
-          "another scorer's folder, whose features distances are measured in; empty: --scorer");
+          "what distances are measured in: Inception v3 weights, e.g. "
+          "pt_inception-2015-12-05-6726825d.pth for the published FID, or another scorer's folder; "
+          "empty: --scorer");
     visit("world", self.world, "the world whose captions are drawn, e.g. recipes/worlds/NAME.json");
     visit(
         "split", self.split,

@@ -46,21 +46,31 @@ class Evaluation {
       : command_(command),
         runtime_(runtime),
         scorer_(open_scorer(command.scorer)),
-        other_(command.features.empty() ? std::nullopt
-                                        : std::optional(open_scorer(command.features))),
-        measures_(choose_measures(command.measures, command.count, command.reference,
-                                  network().scorer.image_config().channels.back())) {}
+        other_(fs::is_directory(command.features) ? std::optional(open_scorer(command.features))
+                                                  : std::nullopt),
+        inception_(fs::is_regular_file(command.features)
+                       ? std::optional(open_inception(command.features))
+                       : std::nullopt),
+        measures_(choose_measures(command.measures, command.count, command.reference, width())) {}
 
   EvalReport run();
 
  private:
   const OpenedScorer& network() const { return other_ ? *other_ : scorer_; }
+  int width() const {
+    return static_cast<int>(inception_ ? Inception::kFeatures
+                                       : network().scorer.image_config().channels.back());
+  }
   ProgressSink progress(const char* unit) const {
     return command_.machine.json ? ProgressSink{} : terminal_progress(unit);
   }
+  PictureFeatures features(std::span<const Image> pictures, const ProgressSink& told) const {
+    return inception_ ? features_of(*inception_, scorer_, pictures, told, runtime_.cancel)
+                      : features_of(network(), pictures, told, runtime_.cancel);
+  }
   Seen look_at(PictureSet set) const {
-    auto features = features_of(network(), set.pictures, progress("picture"), runtime_.cancel);
-    return {std::move(set), std::move(features)};
+    auto seen = features(set.pictures, progress("picture"));
+    return {std::move(set), std::move(seen)};
   }
   PictureSet world_pictures(const std::string& split, int count);
   GenerateRequest first_request() const;
@@ -80,6 +90,7 @@ class Evaluation {
   const Runtime& runtime_;
   OpenedScorer scorer_;
   std::optional<OpenedScorer> other_;
+  std::optional<Inception> inception_;
   ChosenMeasures measures_;
   int size_px_ = 0;
   std::uint64_t damaged_ = 0;
@@ -163,9 +174,9 @@ std::vector<Image> Evaluation::through_autoencoder(const ModelSet& models,
 ReconstructionFigures Evaluation::reconstruct(const ModelSet& models, const Seen& real,
                                               const Seen& reference) const {
   const auto again = through_autoencoder(models, real.set.pictures);
-  const auto features = features_of(network(), again, {}, runtime_.cancel);
-  return {reconstruction(real.set.pictures, again, kRepeats, command_.seed),
-          compare(features, reference.features, measures_, kRepeats, command_.seed).figures};
+  return {
+      reconstruction(real.set.pictures, again, kRepeats, command_.seed),
+      compare(features(again, {}), reference.features, measures_, kRepeats, command_.seed).figures};
 }
 
 SetFigures Evaluation::judge(const Seen& seen, const Seen& reference) const {
@@ -260,28 +271,40 @@ Json described(const OpenedScorer& network, const std::string& folder) {
           {"xxh64", file_checksum(model / "model.safetensors")}};
 }
 
+Json described(const Inception& network, const std::string& file) {
+  const bool of_2015 = network.kind() == InceptionKind::tensorflow_2015;
+  return {
+      {"name", of_2015 ? "Inception v3 of TensorFlow, 2015-12-05" : "Inception v3 of torchvision"},
+      {"file", file},
+      {"width", Inception::kFeatures},
+      {"xxh64", file_checksum(file)}};
+}
+
 Json Evaluation::settings() const {
   const AgreementOptions neighbours;
-  return {{"model", command_.model},
-          {"world", command_.world},
-          {"split", command_.split},
-          {"pictures", command_.count},
-          {"reference", command_.reference},
-          {"damaged", damaged_},
-          {"size_px", size_px_},
-          {"drawn_px", {used_.width, used_.height}},
-          {"steps", used_.steps},
-          {"sampler", used_.sampler},
-          {"spacing", used_.spacing},
-          {"guidance_scale", used_.guidance_scale},
-          {"seed", command_.seed},
-          {"precision", used_.precision},
-          {"group", command_.group},
-          {"features", described(network(), other_ ? command_.features : command_.scorer)},
-          {"scorer", described(scorer_, command_.scorer)},
-          {"resampled", kRepeats},
-          {"precision_neighbours", neighbours.precision_neighbours},
-          {"density_neighbours", neighbours.density_neighbours}};
+  return {
+      {"model", command_.model},
+      {"world", command_.world},
+      {"split", command_.split},
+      {"pictures", command_.count},
+      {"reference", command_.reference},
+      {"damaged", damaged_},
+      {"size_px", size_px_},
+      {"drawn_px", {used_.width, used_.height}},
+      {"steps", used_.steps},
+      {"sampler", used_.sampler},
+      {"spacing", used_.spacing},
+      {"guidance_scale", used_.guidance_scale},
+      {"seed", command_.seed},
+      {"precision", used_.precision},
+      {"group", command_.group},
+      {"features", inception_ ? described(*inception_, command_.features)
+                              : described(network(), other_ ? command_.features : command_.scorer)},
+      {"cmmd_vectors", inception_ ? "scorer" : "features"},
+      {"scorer", described(scorer_, command_.scorer)},
+      {"resampled", kRepeats},
+      {"precision_neighbours", neighbours.precision_neighbours},
+      {"density_neighbours", neighbours.density_neighbours}};
 }
 
 EvalReport Evaluation::run() {

@@ -35,9 +35,12 @@ Tensor drawn_without_repeats(std::int64_t count, std::int64_t among, std::uint64
   return at::tensor(order, torch::kLong);
 }
 
+Estimate with_deviation(double value, double deviation) {
+  return {value, value - kNormal95 * deviation, value + kNormal95 * deviation};
+}
+
 Estimate with_interval(double value, const Tensor& resampled) {
-  const double spread = kNormal95 * resampled.std(/*unbiased=*/true).item<double>();
-  return {value, value - spread, value + spread};
+  return with_deviation(value, resampled.std(/*unbiased=*/true).item<double>());
 }
 
 Estimate mean_with_interval(const Tensor& values, int repeats, std::uint64_t seed) {

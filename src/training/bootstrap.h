@@ -24,6 +24,9 @@ Tensor resampled_counts(std::int64_t count, int repeats, std::uint64_t seed);
 Tensor drawn_without_repeats(std::int64_t count, std::int64_t among, std::uint64_t seed,
                              std::uint64_t draw);
 
+/// A figure whose standard deviation is known: 1.96 of it either way.
+Estimate with_deviation(double value, double deviation);
+
 /// The normal bootstrap interval (Efron & Tibshirani 1993): 1.96 standard deviations of the
 /// resampled figures either way. Resampling repeats pictures and so shifts a distance upwards; the
 /// deviation does not see that shift, the percentiles would.

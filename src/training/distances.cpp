@@ -10,10 +10,42 @@ constexpr int kExtrapolationPoints = 16;
 
 Tensor as_double(const Tensor& features) { return features.to(torch::kDouble).contiguous(); }
 
-/// R with R R^T = covariance; rounding's negative eigenvalues count as zero.
-Tensor root_of(const Tensor& covariance) {
-  const auto [values, vectors] = at::linalg_eigh(covariance, "L");
-  return vectors * values.clamp_min(0).sqrt();
+/// Features less their mean: centred / sqrt(N - 1) = turned * root, where the columns of `turned`
+/// are orthonormal.
+struct Factored {
+  Gaussian gaussian;
+  Tensor centred;  ///< [N, D]
+  Tensor turned;   ///< [N, K]; undefined: the identity
+};
+
+/// QR decomposition, with `turned` left out unless wanted.
+Factored factored(const Tensor& features, bool turned) {
+  const Tensor rows = as_double(features);
+  const Tensor mean = rows.mean(0), centred = rows - mean;
+  const Tensor scaled = centred / std::sqrt(static_cast<double>(rows.size(0) - 1));
+  if (rows.size(0) <= rows.size(1)) return {{mean, scaled}, centred, {}};
+  auto [q, r] = at::linalg_qr(scaled, turned ? "reduced" : "r");
+  return {{mean, r}, centred, turned ? q : Tensor()};
+}
+
+/// Without the part of the cross term: |mean_a - mean_b|^2 + tr A + tr B.
+double separate_part(const Gaussian& a, const Gaussian& b) {
+  return ((a.mean - b.mean).square().sum() + a.root.square().sum() + b.root.square().sum())
+      .item<double>();
+}
+
+/// Variance of the distance because of one set's pictures. What the distance gains as picture x
+/// weighs more is |c|^2 + 2 c . gap - c^T T c, where c is x less the mean, `gap` the set's mean
+/// less the other's and T the transport map between the Gaussians. With the singular vectors V of
+/// this set's side and the singular values s, c^T T c = (N - 1) |s^(1/2) V^T q|^2, q its row of
+/// `turned`.
+double variance_from(const Factored& set, const Tensor& gap, const Tensor& vectors,
+                     const Tensor& values) {
+  const auto count = static_cast<double>(set.centred.size(0));
+  const Tensor along = set.turned.defined() ? set.turned.mm(vectors) : vectors;
+  const Tensor gain = set.centred.square().sum(1) + 2 * set.centred.mv(gap) -
+                      (count - 1) * along.square().mv(values);
+  return gain.var(/*unbiased=*/false).item<double>() / count;
 }
 
 Tensor unit_rows(const Tensor& features) {
@@ -64,33 +96,25 @@ double intercept(const std::vector<double>& x, const std::vector<double>& y) {
 
 }  // namespace
 
-Moments moments_of(const Tensor& features, const Tensor& counts) {
-  const Tensor rows = as_double(features);
-  const auto count = static_cast<double>(rows.size(0));
-  const Tensor often =
-      counts.defined() ? counts.unsqueeze(1) : at::ones({rows.size(0), 1}, torch::kDouble);
-  const Tensor mean = (rows * often).sum(0) / count;
-  const Tensor centred = rows - mean;
-  return {mean, centred.t().mm(centred * often) / (count - 1)};
+Gaussian gaussian_of(const Tensor& features) { return factored(features, false).gaussian; }
+
+double frechet_distance(const Gaussian& a, const Gaussian& b) {
+  const Tensor shared = at::linalg_svdvals(a.root.mm(b.root.t()));
+  return std::max(0.0, separate_part(a, b) - 2 * shared.sum().item<double>());
 }
 
-double frechet_distance(const Moments& a, const Moments& b) {
-  const Tensor shared = at::linalg_svdvals(root_of(a.covariance).t().mm(root_of(b.covariance)));
-  const Tensor squared = (a.mean - b.mean).square().sum() + a.covariance.trace() +
-                         b.covariance.trace() - 2 * shared.sum();
-  return std::max(0.0, squared.item<double>());
-}
-
-Estimate frechet_distance(const Tensor& a, const Tensor& b, int repeats, std::uint64_t seed) {
-  const Tensor in_a = resampled_counts(a.size(0), repeats, seed);
-  const Tensor in_b = resampled_counts(b.size(0), repeats, seed + 1);
-  Tensor resampled = at::empty({repeats}, torch::kDouble);
-  for (int repeat = 0; repeat < repeats; ++repeat)
-    resampled.data_ptr<double>()[repeat] =
-        frechet_distance(moments_of(a, in_a[repeat]), moments_of(b, in_b[repeat]));
-  Estimate estimate = with_interval(frechet_distance(moments_of(a), moments_of(b)), resampled);
-  estimate.low = std::max(0.0, estimate.low);
-  return estimate;
+Estimate frechet_distance(const Tensor& a, const Tensor& b) {
+  const auto first = factored(a, true), second = factored(b, true);
+  const auto [left, values, right] =
+      at::linalg_svd(first.gaussian.root.mm(second.gaussian.root.t()), /*full_matrices=*/false);
+  const double distance =
+      separate_part(first.gaussian, second.gaussian) - 2 * values.sum().item<double>();
+  const Tensor gap = first.gaussian.mean - second.gaussian.mean;
+  const double variance =
+      variance_from(first, gap, left, values) + variance_from(second, -gap, right.t(), values);
+  const auto above_zero = [](double figure) { return std::max(0.0, figure); };
+  const Estimate estimate = with_deviation(above_zero(distance), std::sqrt(variance));
+  return {estimate.value, above_zero(estimate.low), estimate.high};
 }
 
 double extrapolated_frechet(const Tensor& a, const Tensor& b, std::uint64_t seed) {
@@ -103,7 +127,8 @@ double extrapolated_frechet(const Tensor& a, const Tensor& b, std::uint64_t seed
     };
     const auto draw = static_cast<std::uint64_t>(2 * point);
     inverse_share.push_back(1 / share);
-    distance.push_back(frechet_distance(moments_of(part(a, draw)), moments_of(part(b, draw + 1))));
+    distance.push_back(
+        frechet_distance(gaussian_of(part(a, draw)), gaussian_of(part(b, draw + 1))));
   }
   return intercept(inverse_share, distance);
 }

@@ -7,24 +7,27 @@
 
 namespace sumi {
 
-/// Mean and covariance (divided by N - 1) of features. float64 [D] and [D, D].
-struct Moments {
+/// Mean and covariance (divided by N - 1) of features, the latter by a root: root^T root. float64
+/// [D] and [K, D], K the smaller of N and D.
+struct Gaussian {
   Tensor mean;
-  Tensor covariance;
+  Tensor root;
 };
 
-/// features: [N, D], two rows or more. `counts`, float64 [N] with sum N, says how often each row
-/// stands; undefined: once.
-Moments moments_of(const Tensor& features, const Tensor& counts = {});
+/// features: [N, D], two rows or more.
+Gaussian gaussian_of(const Tensor& features);
 
 /// |mean_a - mean_b|^2 + tr(A + B - 2 (AB)^(1/2)), the distance of FID (Heusel et al. 2017; Dowson
-/// & Landau 1982). With A = R R^T and B = S S^T the last trace is the sum of the singular values of
-/// R^T S, so singular covariances need no offset and nothing complex arises.
-double frechet_distance(const Moments& a, const Moments& b);
+/// & Landau 1982). With A = R^T R and B = S^T S the last trace is the sum of the singular values of
+/// R S^T, so no covariance is formed, singular ones need no offset and nothing complex arises.
+double frechet_distance(const Gaussian& a, const Gaussian& b);
 
-/// The same between two sets of features, [N, D] and [M, D], with a bootstrap interval over both
-/// sets, not below 0.
-Estimate frechet_distance(const Tensor& a, const Tensor& b, int repeats, std::uint64_t seed);
+/// The same between two sets of features, [N, D] and [M, D], with the interval of the infinitesimal
+/// jackknife (Jaeckel 1972; Efron 1982), not below 0: how the distance changes as one picture
+/// weighs a little more has a closed form, and its spread over the pictures is that of the
+/// distance. It takes one decomposition; a bootstrap takes one for each repetition and, with hardly
+/// more pictures than features, comes out too wide.
+Estimate frechet_distance(const Tensor& a, const Tensor& b);
 
 /// FID for infinitely many pictures (Chong & Forsyth 2020): the bias falls as one over the number
 /// of pictures, so a line through the distances of random parts of both sets, from half to all,

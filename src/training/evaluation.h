@@ -12,6 +12,7 @@
 #include "core/runtime.h"
 #include "data/dataset.h"
 #include "media/image.h"
+#include "models/inception.h"
 #include "training/distances.h"
 #include "training/neighbours.h"
 #include "training/scorer.h"
@@ -33,13 +34,17 @@ PictureSet first_samples(const Dataset& world, int count, const ProgressSink& pr
 /// Cuts the last `count` off `set` and returns them.
 PictureSet split_off(PictureSet& set, int count);
 
-/// What a scorer sees in pictures. float64.
+/// What networks see in pictures. float64.
 struct PictureFeatures {
   Tensor pooled;  ///< [N, D], what distances and neighbours are measured in
   Tensor unit;    ///< [N, embedding], the vectors that are compared with prompts
 };
 PictureFeatures features_of(const OpenedScorer& network, std::span<const Image> pictures,
                             const ProgressSink& progress, const CancelToken& cancel);
+/// The same with Inception's features; the vectors stay the scorer's.
+PictureFeatures features_of(const Inception& network, const OpenedScorer& scorer,
+                            std::span<const Image> pictures, const ProgressSink& progress,
+                            const CancelToken& cancel);
 
 /// The measures of an evaluation, and why others are not among them.
 struct ChosenMeasures {

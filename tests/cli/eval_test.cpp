@@ -8,6 +8,7 @@
 
 #include <array>
 
+#include "../reference/inception/formulas.h"
 #include "core/json.h"
 #include "media/image.h"
 #include "program.h"
@@ -141,6 +142,34 @@ TEST_F(Eval, FindsTrainingPicturesAmongRealOnes) {
   EXPECT_LT(found.at("features").at("smallest_ratio"), 1e-3);
 }
 
+TEST_F(Eval, MeasuresInFeaturesOfInception) {
+  const auto weights = in_shared("inception.safetensors");
+  write_formula_weights(weights, inception_plans(SUMI_SOURCE_DIR "/tests/reference/data/inception",
+                                                 "inception_2015"));
+  const auto figures = [](const std::vector<std::string>& more) {
+    auto words = arguments({"--measures", "kid", "cmmd", "--json"});
+    words.insert(words.end(), more.begin(), more.end());
+    const auto made = run_sumi(words);
+    EXPECT_EQ(made.exit_code, 0) << made.out << made.err;
+    return parse_json(made.out, "stdout");
+  };
+  const auto plain = figures({}), seen = figures({"--features", weights});
+  EXPECT_EQ(plain.at("settings").at("features").at("name"), "image-text scorer");
+  EXPECT_EQ(plain.at("settings").at("cmmd_vectors"), "features");
+  const auto& settings = seen.at("settings");
+  EXPECT_EQ(settings.at("features").at("name"), "Inception v3 of TensorFlow, 2015-12-05");
+  EXPECT_EQ(settings.at("features").at("file"), weights);
+  EXPECT_EQ(settings.at("features").at("width"), 2048);
+  EXPECT_EQ(settings.at("features").at("xxh64").get<std::string>().size(), 16u);
+  EXPECT_EQ(settings.at("scorer"), plain.at("settings").at("scorer"));
+  EXPECT_EQ(settings.at("cmmd_vectors"), "scorer");
+  // The pictures are the same, and the scorer's vectors of them.
+  EXPECT_NEAR(seen.at("cmmd"), plain.at("cmmd"), 1e-6 + 1e-4 * std::abs(double(plain.at("cmmd"))));
+  EXPECT_NE(seen.at("kid"), plain.at("kid"));
+  expect_refused(arguments({"--features", weights, "--measures", "fid"}),
+                 "fid takes 2049 pictures");
+}
+
 TEST_F(Eval, RefusesWhatCannotBeJudged) {
   expect_refused(arguments({"--measures", "kidd"}), "kidd");
   expect_refused(arguments({"--count", "4", "--measures", "density"}), "density takes 6");
@@ -148,6 +177,10 @@ TEST_F(Eval, RefusesWhatCannotBeJudged) {
   expect_refused(arguments({"--reference", "1"}), "--reference is 1");
   expect_refused(arguments({"--steps", "-3"}), "steps");
   expect_refused(arguments({"--features", in_shared("nothing")}), "--features");
+  expect_refused(arguments({"--features", SUMI_SOURCE_DIR
+                            "/models/default/vae/diffusion_pytorch_model.safetensors"}),
+                 "this is no Inception v3");
+  expect_refused(arguments({"--features", in_shared("world.json")}), "world.json");
   write_world("small.json", 32, "train");
   expect_refused(arguments({"--world", in_shared("small.json")}), "draws 128 x 128 pixels");
 }

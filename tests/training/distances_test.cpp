@@ -44,25 +44,30 @@ double mmd_by_hand(const Tensor& a, const Tensor& b, Kernel kernel) {
          2 * between / double(n * m);
 }
 
-TEST(Moments, AreThoseOfTheRowsAndOfRepeatedRows) {
-  const Tensor rows = matrix({1, 2, 3, 6, 5, 1}, 2);
-  const auto moments = moments_of(rows);
-  EXPECT_TRUE(at::allclose(moments.mean, at::tensor({3.0, 3.0}, torch::kDouble)));
-  EXPECT_TRUE(at::allclose(moments.covariance, matrix({4, -1, -1, 7}, 2)));
-  const Tensor repeated = at::stack({rows[0], rows[0], rows[2]});
-  const auto weighted = moments_of(rows, at::tensor({2.0, 0.0, 1.0}, torch::kDouble));
-  EXPECT_TRUE(at::allclose(weighted.mean, moments_of(repeated).mean));
-  EXPECT_TRUE(at::allclose(weighted.covariance, moments_of(repeated).covariance));
+Tensor covariance_of(const Gaussian& gaussian) { return gaussian.root.t().mm(gaussian.root); }
+
+/// The Gaussian of that covariance, which must not be singular.
+Gaussian with_covariance(const Tensor& mean, const Tensor& covariance) {
+  return {mean, at::linalg_cholesky(covariance).t()};
+}
+
+TEST(Gaussian, HasTheMomentsOfTheRowsManyOrFew) {
+  const auto many = gaussian_of(matrix({1, 2, 3, 6, 5, 1}, 2));
+  EXPECT_TRUE(at::allclose(many.mean, at::tensor({3.0, 3.0}, torch::kDouble)));
+  EXPECT_TRUE(at::allclose(covariance_of(many), matrix({4, -1, -1, 7}, 2)));
+  const auto few = gaussian_of(matrix({1, 2, 3, 3, 0, 7}, 3));
+  EXPECT_TRUE(at::allclose(few.mean, at::tensor({2.0, 1.0, 5.0}, torch::kDouble)));
+  EXPECT_TRUE(at::allclose(covariance_of(few), matrix({2, -2, 4, -2, 2, -4, 4, -4, 8}, 3)));
 }
 
 TEST(Frechet, OfDiagonalGaussiansIsTheSumOverTheirAxes) {
-  const Tensor a = at::tensor({4.0, 9.0, 0.25}, torch::kDouble);
-  const Tensor b = at::tensor({1.0, 16.0, 0.0}, torch::kDouble);
-  const Moments first{at::tensor({1.0, 2.0, 3.0}, torch::kDouble), a.diag()};
-  const Moments second{at::tensor({0.0, 2.0, 5.0}, torch::kDouble), b.diag()};
+  const Tensor a = at::tensor({2.0, 3.0, 0.5}, torch::kDouble);  // deviations
+  const Tensor b = at::tensor({1.0, 4.0, 0.0}, torch::kDouble);
+  const Gaussian first{at::tensor({1.0, 2.0, 3.0}, torch::kDouble), a.diag()};
+  const Gaussian second{at::tensor({0.0, 2.0, 5.0}, torch::kDouble), b.diag()};
   // 1 + 0 + 4 of the means, (2 - 1)^2 + (3 - 4)^2 + (0.5 - 0)^2 of the deviations.
-  EXPECT_NEAR(frechet_distance(first, second), 7.25, 1e-9);
-  EXPECT_NEAR(frechet_distance(second, first), 7.25, 1e-9);
+  EXPECT_NEAR(frechet_distance(first, second), 7.25, 1e-12);
+  EXPECT_NEAR(frechet_distance(second, first), 7.25, 1e-12);
 }
 
 TEST(Frechet, OfTwoByTwoMatricesHasAClosedForm) {
@@ -72,39 +77,90 @@ TEST(Frechet, OfTwoByTwoMatricesHasAClosedForm) {
   const Tensor product = a.mm(b);
   const double root = std::sqrt(product.trace().item<double>() +
                                 2 * std::sqrt(at::linalg_det(product).item<double>()));
-  EXPECT_NEAR(frechet_distance({zero, a}, {zero, b}), 8 + 6 - 2 * root, 1e-10);
+  EXPECT_NEAR(frechet_distance(with_covariance(zero, a), with_covariance(zero, b)),
+              8 + 6 - 2 * root, 1e-12);
 }
 
-TEST(Frechet, IsZeroOfEqualMomentsEvenSingularOnes) {
-  const Tensor few = normal(5, 40, 1) * 100;  // 40 features, rank 4
-  EXPECT_NEAR(frechet_distance(moments_of(few), moments_of(few)), 0, 1e-6);
-  const Tensor moved = few + 3;
-  EXPECT_NEAR(frechet_distance(moments_of(few), moments_of(moved)), 9 * 40, 1e-5);
+TEST(Frechet, OfASetWithItselfIsZeroEvenASingularOne) {
+  const Tensor few = normal(5, 40, 1) * 100, many = normal(90, 40, 2) * 100;
+  for (const Tensor& rows : {few, many}) {
+    EXPECT_NEAR(frechet_distance(gaussian_of(rows), gaussian_of(rows)), 0, 1e-7);
+    EXPECT_NEAR(frechet_distance(rows, rows).value, 0, 1e-7);
+    EXPECT_NEAR(frechet_distance(gaussian_of(rows), gaussian_of(rows + 3)), 9 * 40, 1e-6);
+  }
 }
 
 TEST(Frechet, DoesNotChangeUnderRotation) {
   const Tensor turn = std::get<0>(at::linalg_qr(normal(6, 6, 3)));
   const Tensor a = normal(50, 6, 4), b = normal(70, 6, 5) * 2 + 1;
-  EXPECT_NEAR(frechet_distance(moments_of(a), moments_of(b)),
-              frechet_distance(moments_of(a.mm(turn)), moments_of(b.mm(turn))), 1e-9);
+  EXPECT_NEAR(frechet_distance(gaussian_of(a), gaussian_of(b)),
+              frechet_distance(gaussian_of(a.mm(turn)), gaussian_of(b.mm(turn))), 1e-9);
 }
 
 TEST(Frechet, ExtrapolationTakesTheBiasOfFewPicturesAway) {
   const Tensor a = normal(400, 32, 6), b = normal(400, 32, 7);  // one distribution: truly 0
-  const double plain = frechet_distance(moments_of(a), moments_of(b));
+  const double plain = frechet_distance(gaussian_of(a), gaussian_of(b));
   EXPECT_GT(plain, 0.9);
   EXPECT_LT(std::abs(extrapolated_frechet(a, b, 0)), 0.25 * plain);
 }
 
+double deviation_of(const Estimate& estimate) {
+  return (estimate.high - estimate.value) / 1.959963985;
+}
+
 TEST(Frechet, IntervalHoldsTheFigureAndNarrowsWithMorePictures) {
   const auto width = [](std::int64_t rows) {
-    const auto estimate = frechet_distance(normal(rows, 4, 8), normal(rows, 4, 9) + 1, 100, 1);
+    const Tensor a = normal(rows, 4, 8), b = normal(rows, 4, 9) + 1;
+    const auto estimate = frechet_distance(a, b);
+    EXPECT_NEAR(estimate.value, frechet_distance(gaussian_of(a), gaussian_of(b)), 1e-10);
     EXPECT_LT(estimate.low, estimate.value);
     EXPECT_GT(estimate.high, estimate.value);
     EXPECT_GE(estimate.low, 0);
     return estimate.high - estimate.low;
   };
   EXPECT_LT(width(800), 0.6 * width(100));
+}
+
+TEST(Frechet, DeviationIsThatOfLeavingPicturesOut) {
+  // The jackknife, whose limit the closed form is; sets of one size and of two, few and many.
+  const auto left_out = [](const Tensor& rows, std::int64_t row) {
+    return at::cat({rows.slice(0, 0, row), rows.slice(0, row + 1)});
+  };
+  const auto jackknifed = [&](const Tensor& rows, const Tensor& other) {
+    const auto count = rows.size(0);
+    Tensor found = at::empty({count}, torch::kDouble);
+    for (std::int64_t row = 0; row < count; ++row)
+      found[row] = frechet_distance(gaussian_of(left_out(rows, row)), gaussian_of(other));
+    return found.var(/*unbiased=*/false).item<double>() * double(count - 1);
+  };
+  const Tensor a = normal(150, 3, 31) * 1.5, b = normal(220, 3, 32) + 0.8;
+  const double expected = std::sqrt(jackknifed(a, b) + jackknifed(b, a));
+  EXPECT_NEAR(deviation_of(frechet_distance(a, b)), expected, 0.05 * expected);
+  EXPECT_NEAR(deviation_of(frechet_distance(b, a)), deviation_of(frechet_distance(a, b)),
+              1e-9 * expected);
+}
+
+TEST(Frechet, DeviationIsThatOverManySets) {
+  // Also with hardly more pictures than features, where a bootstrap's is half as large again.
+  struct Case {
+    std::int64_t width, count;
+    double lowest, highest;
+  };
+  for (const auto& [width, count, lowest, highest] :
+       {Case{8, 200, 0.8, 1.25}, Case{32, 64, 0.8, 1.5}, Case{32, 24, 0.7, 1.7}}) {
+    const int trials = 100;
+    Tensor found = at::empty({trials}, torch::kDouble);
+    double told = 0;
+    for (int trial = 0; trial < trials; ++trial) {
+      const Tensor a = normal(count, width, 4'000 + trial).clamp_min(-0.5);
+      const auto estimate = frechet_distance(a, normal(count, width, 70'000 + trial) + 0.3);
+      found[trial] = estimate.value;
+      told += deviation_of(estimate) / trials;
+    }
+    const double ratio = told / found.std().item<double>();
+    EXPECT_GT(ratio, lowest) << width << " features, " << count << " pictures";
+    EXPECT_LT(ratio, highest) << width << " features, " << count << " pictures";
+  }
 }
 
 TEST(Mmd, IsWhatTheDefinitionSaysForBothKernels) {
