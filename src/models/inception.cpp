@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kSide = 299;
 constexpr double kEpsilon = 1e-3;
+constexpr const char* kFirst = "Conv2d_1a_3x3.conv.weight";
 constexpr const char* kClassifier = "fc.weight";
 constexpr std::string_view kUnused[] = {"fc.", "AuxLogits."};
 
@@ -28,23 +29,26 @@ bool has_auxiliary(const StateDict& state) {
   return first != state.end() && first->first.starts_with("AuxLogits.");
 }
 
+/// Why a file is neither network's.
+std::string why_neither(const StateDict& state, std::int64_t classes) {
+  if (!state.contains(kFirst)) return "its tensors have other names";
+  if (classes == 0) return fmt::format("it has no {}", kClassifier);
+  return fmt::format("it has {} classes{}", classes,
+                     has_auxiliary(state) ? ", auxiliary ones too" : "");
+}
+
 /// Throws Error where neither network has such keys.
 InceptionKind kind_of(const StateDict& state, const std::string& where) {
   const auto classifier = state.find(kClassifier);
-  const auto classes =
-      classifier == state.end() || classifier->second.dim() != 2 ? 0 : classifier->second.size(0);
-  const bool auxiliary = has_auxiliary(state);
-  if (state.contains("Conv2d_1a_3x3.conv.weight")) {
-    if (classes == 1008 && !auxiliary) return InceptionKind::tensorflow_2015;
-    if (classes == 1000) return InceptionKind::torchvision;
-  }
-  const auto found = classes == 0 ? fmt::format("has no {} of two axes", kClassifier)
-                                  : fmt::format("has {} classes{}", classes,
-                                                auxiliary ? " and auxiliary ones" : "");
-  throw Error(
-      fmt::format("{}: this is no Inception v3 that features are taken from; it {}", where, found),
-      "give pt_inception-2015-12-05-6726825d.pth (1008 classes, for the published FID) or "
-      "torchvision's inception_v3 (1000 classes)");
+  const bool known = classifier != state.end() && classifier->second.dim() == 2;
+  const std::int64_t classes = known ? classifier->second.size(0) : 0;
+  if (state.contains(kFirst) && classes == 1008 && !has_auxiliary(state))
+    return InceptionKind::tensorflow_2015;
+  if (state.contains(kFirst) && classes == 1000) return InceptionKind::torchvision;
+  throw Error(fmt::format("{}: this is no Inception v3 that features are taken from; {}", where,
+                          why_neither(state, classes)),
+              "give pt_inception-2015-12-05-6726825d.pth (1008 classes, for the published FID) or "
+              "torchvision's inception_v3 (1000 classes)");
 }
 
 void check_variances(const StateDict& state, const std::string& where) {

@@ -106,7 +106,7 @@ TEST_F(ReferenceInception, RefusesOtherWeights) {
   expect_refused("inception_2015", erase("fc.weight"), "has no fc.weight");
   expect_refused("torchvision", put("fc.weight", at::zeros({10, 2048})), "has 10 classes");
   expect_refused("torchvision", put("fc.weight", at::zeros({1008, 2048})),
-                 "has 1008 classes and auxiliary ones");
+                 "has 1008 classes, auxiliary ones too");
   expect_refused("inception_2015",
                  put("Mixed_5b.branch1x1.conv.weight", at::zeros({64, 192, 3, 3})),
                  "Mixed_5b.branch1x1.conv.weight is [64, 192, 3, 3] instead of [64, 192, 1, 1]");
@@ -121,7 +121,7 @@ TEST_F(ReferenceInception, RefusesOtherWeights) {
       [](StateDict& state) {
         state = {{"unet.weight", at::ones({3})}};
       },
-      "this is no Inception v3");
+      "its tensors have other names");
 }
 
 TEST_F(ReferenceInception, TakesFilesWithoutCountsOfBatches) {
