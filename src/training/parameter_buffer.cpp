@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "core/mapped_pages.h"
+#include "core/tensor_memory.h"
+
 namespace sumi {
 namespace {
 
@@ -47,20 +50,25 @@ ParameterBuffer::ParameterBuffer(const std::vector<NamedSlot>& slots,
           .dtype(torch::kFloat)
           .device(ordered.empty() ? torch::Device(torch::kCPU) : ordered.front().second->device());
   weights_ = memory.zeros(size, options);
-  gradients_ = memory.zeros(size, options);
   std::int64_t start = 0;
   for (const auto& [name, tensor] : ordered) {
     const std::int64_t length = tensor->numel();
     Tensor view = weights_.narrow(0, start, length).view(tensor->sizes()).detach();
     view.copy_(*tensor);
-    view.requires_grad_(true);
-    view.mutable_grad() = gradients_.narrow(0, start, length).view(tensor->sizes()).detach();
-    *tensor = view;
+    if (tensor->is_cpu()) release_mapped_pages(tensor->data_ptr(), tensor->nbytes());
+    *tensor = view.requires_grad_(true);
     const bool matrix = view.dim() >= 2;
     const std::int64_t rows = matrix ? view.size(0) : 1;
     slices_.push_back(
         {start, rows, length / rows, matrix, is_hidden_matrix(name, view), rate_of(name, rates)});
     start += padded(length);
+  }
+  return_freed_memory();  // of the tensors as they were, before as much again is taken
+  gradients_ = memory.zeros(size, options);
+  for (std::size_t i = 0; i < ordered.size(); ++i) {
+    Tensor& leaf = *ordered[i].second;
+    leaf.mutable_grad() =
+        gradients_.narrow(0, slices_[i].start, leaf.numel()).view(leaf.sizes()).detach();
   }
 }
 

@@ -304,8 +304,10 @@ void Run::judge() {
 /// Judges the averaged weights; returns the pictures, for the report.
 Panel Run::validate() {
   const Tensor average = model_.state.whole_average();
+  return_freed_memory();  // what updates took is not what judging takes
   Panel panel;
   processes_.at_first([&] { panel = judge_average(average); });
+  return_freed_memory();
   at_.validation_loss = processes_.sums({processes_.first() ? at_.validation_loss : 0})[0];
   const auto damage = processes_.text_of(0, to_json(validation_damage_).dump());
   if (!processes_.first()) from_json(parse_json(damage, "damage"), validation_damage_, "damage");

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "duel_task.h"
+#include "file_size_limit.h"
 #include "team.h"
 #include "training/run_log.h"
 #include "wide_task.h"
@@ -58,6 +59,31 @@ TEST(SharedTraining, OneTwoFourAndEightProcessesLeaveTheSameBytes) {
       EXPECT_EQ(trained_by(8, config), expected);
     }
   }
+}
+
+TEST(SharedTraining, WithTheStateOnDiskTheBytesAreTheSame) {
+  TrainerConfig config = wide_config();
+  config.optimiser.matrices = "muon";
+  config.profile_every = 64;
+  const auto expected = trained_by(1, config);
+  for (const char* offload : {"optimiser", "all"}) {
+    config.offload = offload;
+    EXPECT_EQ(trained_by(2, config), expected) << offload;
+  }
+}
+
+TEST(SharedTraining, AFullDiskInOneProcessIsToldByAll) {
+  TrainerConfig config = wide_config();
+  config.offload = "optimiser";
+  const TemporaryDirectory folder;
+  Team team(2, [&](const std::shared_ptr<Processes>& processes) {
+    std::optional<FileSizeLimit> full;
+    if (processes->rank() == 1) full.emplace(4096);
+    Task task = wide_task();
+    run_training(task, config, folder.path(), {}, {}, {}, processes);
+  });
+  EXPECT_THAT(team.wait(), ElementsAre(2, 3));
+  EXPECT_THAT(team.error(), HasSubstr("reserving"));
 }
 
 TEST(SharedTraining, AnAdversaryIsSharedAsTheModelIs) {
