@@ -9,6 +9,7 @@
 #include "data/plurals.h"
 #include "data/portraits.h"
 #include "data/room_scene.h"
+#include "data/tiles.h"
 #include "data/words.h"
 
 namespace sumi {
@@ -291,6 +292,16 @@ std::string draw_flow(Random& random, Scene& scene, const GroundColour& colour, 
                      down ? "from top to bottom" : "from left to right");
 }
 
+/// A colour in which thin lines are seen on a ground.
+const GroundColour& clear_against(Random& random, const GroundColour& ground) {
+  constexpr double kClear = 150;
+  for (int attempt = 0; attempt < 50; ++attempt)
+    if (const auto& colour = any_ground(random); colour_distance(colour.rgb, ground.rgb) > kClear)
+      return colour;
+  const Rgb taken[] = {ground.rgb};
+  return ground_against(random, taken);
+}
+
 }  // namespace
 
 Scene counted_scene(Random& random, const Thing& thing, const SceneOptions& options) {
@@ -321,6 +332,23 @@ Scene textile_scene(Random& random, const Thing& thing, const SceneOptions& opti
                                             "seamless pattern"};
   scene.caption = of_style(random, random.pick(kStyles), body);
   if (!thing.row->style.empty() && random.chance(0.6)) scene.caption += ", " + thing.row->style;
+  return scene;
+}
+
+Scene tile_scene(Random& random, const Thing& tile, const SceneOptions& options) {
+  const auto& ground = any_ground(random);
+  const auto& figure = clear_against(random, ground);
+  Scene scene;
+  scene.ground = with_jitter(random, ground.rgb);
+  scene.tiling = Tiling{tile.sprite, with_jitter(random, figure.rgb), random.between(0.55, 1.05),
+                        random.real(), random.real()};
+  static constexpr const char* kStyles[] = {"seamless pattern", "seamless pattern", "fabric print",
+                                            "textile pattern"};
+  const auto motif = fmt::format("{} {}", figure.name, tile.row->name);
+  scene.caption = of_style(random, random.pick(kStyles),
+                           random.chance(options.ground_unsaid)
+                               ? motif
+                               : motif + " " + ground_words(random, ground.name));
   return scene;
 }
 
@@ -432,6 +460,7 @@ Scene teaching_scene(Random& random) {
 
 std::optional<Scene> any_arrangement(Random& random, const Thing& thing,
                                      const SceneOptions& options) {
+  if (is_tile(*thing.row)) return tile_scene(random, thing, options);
   const bool countable = !takes_no_article(thing.row->name);
   double shares[] = {options.counts,       options.textiles, options.posters,
                      options.abstract_art, options.teaching, 0};

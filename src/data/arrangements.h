@@ -7,8 +7,9 @@
 namespace sumi {
 
 /// One of the arrangements below, as often as the options' shares say; nothing when a plain scene
-/// is due. Portraits are always portrait_scene(). For other things no random number is drawn where
-/// all shares are 0, so that worlds without arrangements stay as they were.
+/// is due. Portraits are always portrait_scene(), tiles of patterns tile_scene(). For other things
+/// no random number is drawn where all shares are 0, so that worlds without arrangements stay as
+/// they were.
 std::optional<Scene> any_arrangement(Random& random, const Thing& thing,
                                      const SceneOptions& options);
 
@@ -18,6 +19,10 @@ Scene counted_scene(Random& random, const Thing& thing, const SceneOptions& opti
 
 /// A thing repeated all over in a square, brick or diagonal lattice: "textile pattern of lemons".
 Scene textile_scene(Random& random, const Thing& thing, const SceneOptions& options);
+
+/// A tile (a row of the group "tile") repeated in one colour on a plain ground of another: "fabric
+/// print of red anchors on a white background".
+Scene tile_scene(Random& random, const Thing& tile, const SceneOptions& options);
 
 /// A thing with a banner along one edge and a badge in a corner: "marketing poster of a lemon".
 Scene poster_scene(Random& random, const Thing& thing, const SceneOptions& options);

@@ -258,6 +258,7 @@ Image paint(const Scene& scene, int size_px) {
   } else {
     for (std::size_t i = 0; i < canvas.size(); ++i) canvas[i] = scene.ground[i % 3];
   }
+  if (scene.tiling) paint_tiling(*scene.tiling, canvas, size_px);
   paint_marks(scene.marks, canvas, size_px);
   // A thing may stand in many places: unpacked once.
   std::map<const Sprite*, std::pair<std::vector<std::uint8_t>, std::span<const std::uint8_t>>> seen;

@@ -14,6 +14,7 @@
 #include "data/random.h"
 #include "data/room.h"
 #include "data/sprites.h"
+#include "data/tiling.h"
 #include "media/image.h"
 
 namespace sumi {
@@ -81,6 +82,7 @@ struct Scene {
   std::optional<Pattern> pattern = {};    ///< in place of the plain ground
   std::optional<ColourField> field = {};  ///< likewise
   std::optional<Room> room = {};          ///< likewise; things cast shadows on its floor
+  std::optional<Tiling> tiling = {};      ///< over the ground
   std::vector<Mark> marks = {};           ///< over the ground, under the things
 };
 

@@ -15,6 +15,7 @@
 #include "data/collection.h"
 #include "data/mask.h"
 #include "data/portraits.h"
+#include "data/tiles.h"
 #include "media/metadata.h"
 
 namespace sumi {
@@ -62,13 +63,16 @@ std::vector<Row> all_rows(const DatasetConfig& config, const fs::path& cache,
   return rows;
 }
 
-/// Names wanted by the config, portraits aside; Error for a listed concept that no source has.
+/// What fills a picture by itself and is chosen by no name.
+bool stands_alone(const Row& row) { return is_portrait(row) || is_tile(row); }
+
+/// Names wanted by the config, those aside; Error for a listed concept that no source has.
 std::set<std::string> wanted_names(const DatasetConfig& config, const std::vector<Row>& rows) {
   std::map<std::string, std::set<std::string>> sources_of;
   std::set<std::string> all_sources;
   std::vector<std::string> order;
   for (const auto& row : rows) {
-    if (is_portrait(row)) continue;
+    if (stands_alone(row)) continue;
     all_sources.insert(row.source);
     if (auto& sources = sources_of[row.name];
         sources.insert(row.source).second && sources.size() == 1)
@@ -173,7 +177,7 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
   std::erase_if(rows, [&](const Row& row) { return !in_groups(config_, row); });
   const auto wanted = wanted_names(config_, rows);
   std::erase_if(rows,
-                [&](const Row& row) { return !is_portrait(row) && !wanted.contains(row.name); });
+                [&](const Row& row) { return !stands_alone(row) && !wanted.contains(row.name); });
 
   // The sprites are those of the whole world, so that every split shares one file.
   std::vector<Row> drawn;
@@ -240,7 +244,7 @@ Scene Dataset::scene_at(Random& random, std::size_t first) const {
     for (int attempt = 0; attempt < 8; ++attempt) {
       const auto second = draw_row(random);
       const auto& other = rows_[second];
-      if (is_whole_picture(other) || is_portrait(other) || other.name == rows_[first].name)
+      if (is_whole_picture(other) || stands_alone(other) || other.name == rows_[first].name)
         continue;
       return pair_scene(random, thing(first), thing(second), config_.scenes);
     }

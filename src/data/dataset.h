@@ -58,7 +58,7 @@ struct DatasetConfig {
     visit("sources", self.sources, "picture sets by name; see `sumi data list`");
     visit("folders", self.folders, "folders of your own pictures");
     visit("concepts", self.concepts,
-          "names of the things wanted; empty: all. Portraits are no things and stay");
+          "names of the things wanted; empty: all. Portraits and tiles are no things and stay");
     visit("groups", self.groups, "groups or subgroups wanted; empty: all");
     visit("in_all_sources", self.in_all_sources, "only things that every source of things has");
     visit("concept_limit", self.concept_limit, "at most so many things; 0: no limit");

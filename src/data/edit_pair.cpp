@@ -88,9 +88,9 @@ Made mirrored(const EditInput& in) { return plain(in, in.picture, flip_horizonta
 Made turned_over(const EditInput& in) { return plain(in, in.picture, flip_vertical(in.picture)); }
 Made left(const EditInput& in) { return plain(in, in.picture, in.picture); }
 
-/// The same things on another ground.
+/// The same things on another ground, where they stand on a plain one or a pattern.
 Made another_ground(const EditInput& in) {
-  if (!in.scene) return {};
+  if (!in.scene || in.scene->field || in.scene->room || in.scene->tiling) return {};
   const auto differs = [&](const GroundColour& ground) {
     double sum = 0;
     for (std::size_t c = 0; c < 3; ++c)

@@ -15,6 +15,7 @@
 #include "data/iconify.h"
 #include "data/opt_out.h"
 #include "data/portraits.h"
+#include "data/tiles.h"
 #include "data/words.h"
 #include "media/metadata.h"
 
@@ -294,6 +295,8 @@ std::vector<Row> build_rows(const Source& source, const fs::path& folder, const 
       return portrait_rows(source, folder);
     case PictureForm::models:
       return furniture_rows(source, folder);
+    case PictureForm::tiles:
+      return tile_rows(source, folder);
     case PictureForm::names:
       break;
   }

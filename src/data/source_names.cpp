@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "data/manifest.h"
 #include "data/portraits.h"
+#include "data/tiles.h"
 
 namespace sumi {
 
@@ -14,7 +15,7 @@ std::vector<SourceName> source_names(std::span<const Source* const> among,
   std::map<std::string, std::vector<std::string>> having;
   for (const auto* source : among)
     for (const auto& row : manifest(*source, cache, sink)) {
-      if (is_portrait(row)) continue;
+      if (is_portrait(row) || is_tile(row)) continue;
       auto& ids = having[row.name];
       if (ids.empty() || ids.back() != source->id) ids.emplace_back(source->id);
     }

@@ -16,8 +16,9 @@ struct SourceName {
   std::vector<std::string> sources;  ///< ids, in the order of sources()
 };
 
-/// What these sources show, first what most of them have, then by name; portraits, which no name
-/// chooses, are left out. Throws Error for a source that is not fetched or holds no pictures.
+/// What these sources show, first what most of them have, then by name; portraits and tiles,
+/// which no name chooses, are left out. Throws Error for a source that is not fetched or holds no
+/// pictures.
 std::vector<SourceName> source_names(std::span<const Source* const> among,
                                      const std::filesystem::path& cache,
                                      const ProgressSink& sink = {});

@@ -9,6 +9,7 @@
 #include "data/furniture.h"
 #include "data/iconify.h"
 #include "data/shard.h"
+#include "data/tiles.h"
 #include "data/words.h"
 #include "media/geometry.h"
 
@@ -17,7 +18,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Part of the file names, so that what is drawn otherwise makes the shard again.
-constexpr int kIconShardVersion = 1, kModelShardVersion = 1;
+constexpr int kIconShardVersion = 1, kDrawnShardVersion = 1;
+constexpr int kDrawn_px = 256;
 constexpr std::uint64_t kOneShard = std::uint64_t{1} << 40;
 
 /// Where each of the pictures that one file holds lies, as Row::item tells it.
@@ -66,35 +68,52 @@ ItemShard icon_shard(const fs::path& icons, const char* source, const ProgressSi
 }
 
 /// A model in the middle of a transparent square, as icons stand in theirs.
-std::vector<std::byte> model_picture(FurnitureDrawer& drawer, const std::string& item) {
-  constexpr int kSide_px = 256, kLonger_px = 236, kQuality = 90;
+Image model_picture(FurnitureDrawer& drawer, const std::string& item) {
+  constexpr int kLonger_px = 236;
   constexpr std::uint8_t kNothing[] = {255, 255, 255, 0};
   const auto drawn = drawer.draw(item, kLonger_px, item);
-  auto square = filled_image(kSide_px, kSide_px, kNothing);
-  paste(square, drawn, (kSide_px - drawn.width) / 2, (kSide_px - drawn.height) / 2);
-  return encode_image(square, {.format = ImageFormat::webp, .quality = kQuality});
+  auto square = filled_image(kDrawn_px, kDrawn_px, kNothing);
+  paste(square, drawn, (kDrawn_px - drawn.width) / 2, (kDrawn_px - drawn.height) / 2);
+  return square;
 }
 
-/// The models of a catalogue as WebP pictures, one for each item, which says model and side.
-ItemShard model_shard(const fs::path& archive, const std::vector<std::string>& items,
+/// What has no picture until it is drawn, as WebP, one for each item.
+ItemShard drawn_shard(const fs::path& file, const std::vector<std::string>& items,
+                      const std::function<Image(const std::string& item)>& draw,
                       const ProgressSink& sink) {
-  const auto name = fmt::format("{}-{}", archive.stem().string(), kModelShardVersion);
-  return shard_beside(archive, name, [&](ShardWriter& writer) {
-    FurnitureDrawer drawer(archive);
-    Progress progress(fmt::format("drawing the models of {}", archive.stem().string()),
+  constexpr int kQuality = 90;
+  const auto name = fmt::format("{}-{}", file.stem().string(), kDrawnShardVersion);
+  return shard_beside(file, name, [&](ShardWriter& writer) {
+    Progress progress(fmt::format("drawing {}", file.stem().string()),
                       static_cast<std::int64_t>(items.size()), sink);
     for (const auto& item : items) {
       progress.advance();
       try {
-        const auto picture = model_picture(drawer, item);
+        const auto picture =
+            encode_image(draw(item), {.format = ImageFormat::webp, .quality = kQuality});
         const ShardWriter::Part parts[] = {
             {"webp", {reinterpret_cast<const char*>(picture.data()), picture.size()}}};
         writer.add(item, parts);
       } catch (const Error&) {
-        // A damaged model: who asks for it finds it missing.
+        // Damaged: who asks for it finds it missing.
       }
     }
   });
+}
+
+ItemShard shard_of(const Source& source, const fs::path& file,
+                   const std::vector<std::string>& items, const ProgressSink& sink) {
+  if (source.form == PictureForm::models) {
+    FurnitureDrawer drawer(file);
+    const auto draw = [&](const std::string& item) { return model_picture(drawer, item); };
+    return drawn_shard(file, items, draw, sink);
+  }
+  if (source.form == PictureForm::tiles) {
+    const TileSet tiles(read_text_file(file), file.string());
+    const auto draw = [&](const std::string& item) { return tiles.patch(item, kDrawn_px, item); };
+    return drawn_shard(file, items, draw, sink);
+  }
+  return icon_shard(file, source.id, sink);
 }
 
 std::string caption_of(const Row& row) {
@@ -114,9 +133,7 @@ Collection source_pictures(const Source& source, const fs::path& cache, const Pr
     if (!row.item.empty()) items[row.file].push_back(row.item);
   }
   std::map<std::string, ItemShard> shards;
-  for (const auto& [file, in_it] : items)
-    shards.emplace(file, source.form == PictureForm::models ? model_shard(file, in_it, sink)
-                                                            : icon_shard(file, source.id, sink));
+  for (const auto& [file, in_it] : items) shards.emplace(file, shard_of(source, file, in_it, sink));
   Collection found;
   for (auto& row : rows) {
     row.caption = caption_of(row);

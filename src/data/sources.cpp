@@ -58,6 +58,9 @@ constexpr Source kSources[] = {
     {"furniture", PackageKind::debian, "sweethome3d-furniture", "1.8", PictureForm::models,
      "3d model", "CC-BY-3.0", "the contributors of Sweet Home 3D's furniture catalogues",
      "https://www.sweethome3d.com/importModels.jsp", 2},
+    {"hero-patterns", PackageKind::npm, "hero-patterns", "2.1.0", PictureForm::tiles,
+     "seamless pattern", "MIT", "Steve Schoger; packaged by Alec Lomas", "https://heropatterns.com",
+     6},
     {"emojibase", PackageKind::npm, "emojibase-data", "17.0.0", PictureForm::names, "", "MIT",
      "Miles Johnson", "https://emojibase.dev", 0},
 };
@@ -79,6 +82,8 @@ bool wanted(const Source& source, std::string_view name) {
       return false;
     case PictureForm::models:
       return name.ends_with(".sh3f");
+    case PictureForm::tiles:
+      return name == "package/dist/hero-patterns.es.js";
     case PictureForm::names:
       return name == "package/en/data.json" || name == "package/meta/groups.json";
   }

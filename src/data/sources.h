@@ -19,6 +19,7 @@ enum class PictureForm {
   titled,       ///< one icons.json with SVG bodies, named by what they show
   portraits,    ///< SVG files that node draws once when they are fetched
   models,       ///< furniture catalogues: zip archives with OBJ models
+  tiles,        ///< a JavaScript module with SVG tiles of patterns
   names,        ///< no pictures: emoji names, tags and groups by code point
 };
 

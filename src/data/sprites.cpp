@@ -17,6 +17,7 @@
 #include "data/iconify.h"
 #include "data/rasterise.h"
 #include "data/sources.h"
+#include "data/tiles.h"
 #include "media/colour.h"
 #include "media/resize.h"
 
@@ -47,6 +48,7 @@ class Drawer {
     const auto file = source_folder(source, cache_) / row.file;
     // Models come as large as the picture; their edges are sampled finely.
     if (source.form == PictureForm::models) return models(file).draw(row.item, size_px, row.id);
+    if (source.form == PictureForm::tiles) return tiles(file).patch(row.item, size_px, row.id);
     if (!row.item.empty())
       return rasterise_svg(icons(file).svg(row.item), drawn_px, row.id, kTrusted);
     if (file.extension() == ".svg")
@@ -75,10 +77,19 @@ class Drawer {
     return *models_;
   }
 
+  const TileSet& tiles(const fs::path& file) {
+    if (!tiles_ || tiles_file_ != file) {
+      tiles_ = std::make_unique<TileSet>(read_text_file(file), file.string());
+      tiles_file_ = file;
+    }
+    return *tiles_;
+  }
+
   fs::path cache_;
-  fs::path icons_file_, models_file_;
+  fs::path icons_file_, models_file_, tiles_file_;
   std::unique_ptr<IconSet> icons_;
   std::unique_ptr<FurnitureDrawer> models_;
+  std::unique_ptr<TileSet> tiles_;
 };
 
 std::array<std::uint8_t, 3> mean_colour(const Image& premultiplied) {
@@ -139,7 +150,10 @@ void write_sprites(std::span<const Row> rows, int size_px, const fs::path& cache
   std::uint64_t offset = 0;
   for (const auto& row : rows) {
     try {
-      const auto sprite = trimmed_premultiplied(drawer.draw(row, size_px), size_px, row.id);
+      auto picture = drawer.draw(row, size_px);
+      // The edges of a tile belong to it.
+      const auto sprite = is_tile(row) ? premultiply(std::move(picture))
+                                       : trimmed_premultiplied(picture, size_px, row.id);
       const auto bytes = packed(sprite.pixels);
       const auto mean = mean_colour(sprite);
       out.write(std::as_bytes(std::span(bytes)));
