@@ -22,10 +22,6 @@ namespace sumi {
 namespace fs = std::filesystem;
 namespace {
 
-/// From what training sees to what it sees least of.
-constexpr const char* kSplits[] = {"train", "validation", "held_out_pairs", "held_out"};
-enum Side : std::size_t { kTrain, kValidation, kHeldOutPairs, kHeldOut };
-
 bool is_excluded(const std::set<std::string>& names, const Row& row) {
   const auto shown = shown_name(row);
   return names.contains(shown) || names.contains(fs::path(shown).filename().string()) ||
@@ -97,22 +93,15 @@ void judge_likeness(const Survey& survey, const CurateOptions& options,
 /// Where the fixed split puts a picture of a known source; nothing for people's own.
 std::optional<Side> fixed_side(const Row& row) {
   if (row.name.empty() || known_source(row.source) == nullptr) return std::nullopt;
-  switch (concept_side(row.name)) {
-    case ConceptSide::training:
-      break;
-    case ConceptSide::validation:
-      return kValidation;
-    case ConceptSide::held_out:
-      return kHeldOut;
-  }
-  return is_held_out_pair(row.style, row.name) ? kHeldOutPairs : kTrain;
+  return side_of(row.style, row.name);
 }
 
 Side drawn_side(const std::string& content, const CurateOptions& options) {
   const auto bucket = static_cast<int>(XXH64(content.data(), content.size(), 0) % 100);
-  return bucket >= 100 - options.held_out_percent                                ? kHeldOut
-         : bucket >= 100 - options.held_out_percent - options.validation_percent ? kValidation
-                                                                                 : kTrain;
+  const int held_out = 100 - options.held_out_percent;
+  return bucket >= held_out                                ? Side::held_out
+         : bucket >= held_out - options.validation_percent ? Side::validation
+                                                           : Side::training;
 }
 
 void draw_sides(const Survey& survey, const CurateOptions& options,
@@ -132,7 +121,7 @@ void draw_sides(const Survey& survey, const CurateOptions& options,
   }
   for (std::size_t i = 0; i < decisions.size(); ++i) {
     const auto& family = families[survey.facts[i].group];
-    decisions[i].split = kSplits[family.fixed.value_or(drawn_side(family.smallest, options))];
+    decisions[i].split = to_string(family.fixed.value_or(drawn_side(family.smallest, options)));
   }
 }
 
@@ -174,7 +163,8 @@ std::string record_of(const Row& row) {
 std::vector<fs::path> write_shards(const Survey& survey, const std::vector<Decision>& decisions,
                                    const fs::path& folder, std::uint64_t shard_bytes) {
   std::vector<fs::path> shards;
-  for (const char* split : kSplits) {
+  for (const auto side : {Side::training, Side::validation, Side::held_out_pair, Side::held_out}) {
+    const std::string split = to_string(side);
     ShardWriter writer(folder, split, shard_bytes);
     std::size_t number = 0;
     for (std::size_t i = 0; i < decisions.size(); ++i) {

@@ -41,6 +41,7 @@ void check(const DatasetConfig& config) {
         "counts, textiles, posters, abstract_art, teaching and rooms are more than 1 together",
         "lower some of them; what is left are plain scenes");
   check(config.framing);
+  check(config.likeness);
   check_mask_kind(config.masks);
   if (config.buckets.step_px != 0) bucket_sizes(config.size_px, config.buckets);
 }
@@ -179,6 +180,10 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
   std::erase_if(rows,
                 [&](const Row& row) { return !stands_alone(row) && !wanted.contains(row.name); });
 
+  const bool weighed = config_.likeness.weight < 1 && split_ != Split::scorer;
+  if (weighed)
+    weigh_families(rows, near_families(rows, config_.likeness, cache, sink), config_.likeness);
+
   // The sprites are those of the whole world, so that every split shares one file.
   std::vector<Row> drawn;
   for (const auto& row : rows)
@@ -191,6 +196,7 @@ Dataset::Dataset(DatasetConfig config, const fs::path& cache, const ProgressSink
     const bool whole = is_whole_picture(row);
     const auto place = whole ? 0 : sprite++;
     if (!is_in(split_, row) || (!whole && sprites_.at(place).width == 0)) continue;
+    if (weighed && row.weight == 0) continue;
     if (keeps_shapes() && !whole)
       throw Error(
           fmt::format("{} is a thing for scenes, and buckets are for whole pictures", row.id),

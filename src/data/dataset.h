@@ -13,6 +13,7 @@
 #include "data/buckets.h"
 #include "data/compose.h"
 #include "data/framing.h"
+#include "data/likeness.h"
 #include "data/manifest.h"
 #include "data/split.h"
 #include "data/sprites.h"
@@ -51,6 +52,7 @@ struct DatasetConfig {
   SceneOptions scenes;
   FramingConfig framing;
   BucketConfig buckets;
+  LikenessConfig likeness;
   std::string masks;
 
   template <class Self, class Visit>
@@ -69,6 +71,7 @@ struct DatasetConfig {
     visit("scenes", self.scenes, "how things are put together");
     visit("framing", self.framing, "how whole pictures are cut");
     visit("buckets", self.buckets, "whether whole pictures keep their shapes");
+    visit("likeness", self.likeness, "what becomes of pictures that are nearly the same");
     visit("masks", self.masks,
           "which part of whole pictures counts: sidecar (NAME.mask.png, white counts) or alpha; "
           "empty: all");

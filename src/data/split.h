@@ -19,6 +19,17 @@ ConceptSide concept_side(std::string_view name);
 /// 100 is 97 or more.
 bool is_held_out_pair(std::string_view style, std::string_view name);
 
+/// Where a picture stands, from what training sees to what it sees least of.
+enum class Side { training, validation, held_out_pair, held_out };
+
+Side side_of(std::string_view style, std::string_view name);
+
+/// "train", "validation", "held_out_pairs" or "held_out", as Row::split says it.
+const char* to_string(Side side);
+
+/// What to_string() says; Error with the list for anything else.
+Side side_named(std::string_view name);
+
 /// What a dataset is drawn for. Each has its own seeds, so no two of them ever show the same
 /// composition.
 enum class Split {

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "data/caption_measures.h"
+#include "data/near_pictures.h"
 #include "data/opt_out.h"
 #include "data/rasterise.h"
 #include "media/metadata.h"
@@ -21,9 +22,6 @@
 
 namespace sumi {
 namespace {
-
-/// Buckets of equal hashes larger than this are joined by hash alone.
-constexpr std::size_t kComparedOneByOne = 512;
 
 std::string content_hash(std::span<const std::byte> bytes) {
   const auto hash = XXH3_128bits(bytes.data(), bytes.size());
@@ -106,38 +104,18 @@ void find_exact(Survey& survey) {
   }
 }
 
-/// Pairs whose colours agree too: hashes see only light and dark.
+/// Pairs among the pictures that are the first of their bytes.
 void find_near(Survey& survey, const SurveyOptions& options) {
-  std::vector<std::uint32_t> looked_at;
-  std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> alike;
+  std::vector<const PictureMeasures*> measures;
+  std::vector<std::uint32_t> places;
   for (std::uint32_t i = 0; i < survey.facts.size(); ++i) {
     const auto& facts = survey.facts[i];
     if (!facts.error.empty() || facts.exact_of != i) continue;
-    auto& members = alike[facts.measures.hash];
-    if (members.empty()) looked_at.push_back(i);
-    members.push_back(i);
+    measures.push_back(&facts.measures);
+    places.push_back(i);
   }
-  const auto confirm = [&](std::uint32_t a, std::uint32_t b) {
-    if (colour_difference(survey.facts[a].measures, survey.facts[b].measures) <=
-        options.near_colour)
-      survey.near.push_back({std::min(a, b), std::max(a, b)});
-  };
-  for (const auto i : looked_at) {
-    const auto& members = alike[survey.facts[i].measures.hash];
-    for (std::size_t m = 1; m < members.size(); ++m) {
-      if (members.size() > kComparedOneByOne) survey.near.push_back({members[0], members[m]});
-      for (std::size_t n = 0; n < m && members.size() <= kComparedOneByOne; ++n)
-        confirm(members[n], members[m]);
-    }
-  }
-  std::vector<std::uint64_t> hashes;
-  for (const auto i : looked_at) hashes.push_back(survey.facts[i].measures.hash);
-  for (const auto& pair : near_pairs(hashes, options.near_distance)) {
-    const auto &left = alike[hashes[pair.a]], &right = alike[hashes[pair.b]];
-    const bool few = left.size() * right.size() <= kComparedOneByOne;
-    for (std::size_t m = 0; m < (few ? left.size() : 1); ++m)
-      for (std::size_t n = 0; n < (few ? right.size() : 1); ++n) confirm(left[m], right[n]);
-  }
+  for (const auto& pair : near_pictures(measures, options.near_distance, options.near_colour))
+    survey.near.push_back({places[pair.a], places[pair.b]});
 }
 
 }  // namespace
