@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -14,6 +18,7 @@
 #include "data/icon_names.h"
 #include "data/iconify.h"
 #include "data/opt_out.h"
+#include "data/plurals.h"
 #include "data/portraits.h"
 #include "data/tiles.h"
 #include "data/words.h"
@@ -24,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Part of the file name, so that changed rules make the manifest again.
-constexpr int kManifestVersion = 6;
+constexpr int kManifestVersion = 7;
 
 /// One emoji: its names and where it belongs.
 struct Emoji {
@@ -52,7 +57,23 @@ bool is_junk(const Emoji& emoji) {
   return emoji.group == "component" || emoji.label.starts_with("regional indicator");
 }
 
-/// Emoji by normal code, without the skin-tone repeats, in the order of the list.
+/// Of an emoji's five skin tones the one that is kept, as its entry in the list; null for emoji
+/// that have none. Which it is follows the name, so that every set has the same.
+const Json* kept_tone(const Json& entry) {
+  const auto skins = entry.find("skins");
+  if (skins == entry.end() || !skins->is_array()) return nullptr;
+  const auto label = entry.at("label").get<std::string>();
+  const int wanted = static_cast<int>(XXH64(label.data(), label.size(), 0) % 5) + 1;
+  for (const auto& skin : *skins)
+    // Pairs of people have a list of tones.
+    if (const auto tone = skin.find("tone");
+        tone != skin.end() && tone->is_number_integer() && *tone == wanted)
+      return &skin;
+  return nullptr;
+}
+
+/// Emoji by normal code, each in one of its skin tones beside the plain one, in the order of the
+/// list.
 std::vector<std::pair<std::string, Emoji>> read_emoji(const fs::path& cache) {
   const auto folder = source_folder(find_source("emojibase"), cache) / "package";
   const auto list = read_json(folder / "en" / "data.json");
@@ -70,7 +91,11 @@ std::vector<std::pair<std::string, Emoji>> read_emoji(const fs::path& cache) {
     emoji.group = named("groups", entry, "group");
     emoji.subgroup = named("subgroups", entry, "subgroup");
     if (is_junk(emoji)) continue;
-    result.emplace_back(normal_code(entry.at("hexcode").get<std::string>()), std::move(emoji));
+    result.emplace_back(normal_code(entry.at("hexcode").get<std::string>()), emoji);
+    if (const auto* tone = kept_tone(entry)) {
+      emoji.label = tone->at("label").get<std::string>();
+      result.emplace_back(normal_code(tone->at("hexcode").get<std::string>()), std::move(emoji));
+    }
   }
   return result;
 }
@@ -253,8 +278,43 @@ Row clip_art_row(const Source& source, const fs::path& folder, const fs::path& f
   row.subgroup = relative.parent_path().filename().string();
   const auto path = relative.string();
   if (path.find("/stars/") != path.npos) row.weight = 0.05;
-  if (path.find("/icons/") != path.npos || path.find("/flags/") != path.npos) row.weight = 0.25;
+  if (path.find("/icons/") != path.npos) row.weight = 0.25;
+  if (path.find("/flags/") != path.npos) row.weight = weight_of_group("flags");
   return row;
+}
+
+/// "new zealand" -> "New Zealand".
+std::string capitalised(std::string name) {
+  bool first = true;
+  for (char& c : name) {
+    if (first) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    first = c == ' ';
+  }
+  return name;
+}
+
+/// "star_05pt02step" -> "star with five points"; empty for other files.
+std::string star_name(std::string_view stem) {
+  constexpr std::string_view kStart = "star_";
+  constexpr int kCounted = 12;
+  if (!stem.starts_with(kStart)) return "";
+  int points = 0;
+  const auto* end = stem.data() + stem.size();
+  const auto [stop, problem] = std::from_chars(stem.data() + kStart.size(), end, points);
+  if (problem != std::errc() || !std::string_view(stop, end).starts_with("pt") || points < 2)
+    return "";
+  return fmt::format("star with {} points", points > kCounted ? "many" : count_word(points));
+}
+
+/// Where the folder says what a picture shows and titles do not.
+void name_by_folder(Row& row) {
+  const auto says = [&](const char* word) { return row.name.find(word) != row.name.npos; };
+  if (row.file.find("/flags/") != row.file.npos && !row.name.empty() && !says("flag") &&
+      !says("arms"))
+    row.name = "flag of " + capitalised(row.name);
+  if (row.file.find("/stars/") != row.file.npos)
+    if (auto name = star_name(fs::path(row.file).stem().string()); !name.empty())
+      row.name = std::move(name);
 }
 
 constexpr int kSharedTitle = 6;
@@ -277,6 +337,7 @@ std::vector<Row> clip_art_rows(const Source& source, const fs::path& folder) {
   for (auto& row : rows)
     if (uses[row.name] > kSharedTitle)
       row.name = repaired_title(fs::path(row.file).stem().string(), row.author);
+  for (auto& row : rows) name_by_folder(row);
   std::erase_if(rows, [](const Row& row) { return row.name.empty(); });
   return rows;
 }

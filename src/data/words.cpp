@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/foreign_words.h"
+
 namespace sumi {
 namespace {
 
@@ -118,23 +120,10 @@ constexpr std::string_view kAnDespiteLetter[] = {"hour", "honest", "heir", "mp3"
 constexpr std::string_view kADespiteLetter[] = {"uni",  "use", "uku", "ufo",
                                                 "euro", "one", "ute", "ura"};
 
-/// Frequent words of Italian titles, which the clip art library has many of.
-constexpr std::string_view kForeign[] = {
-    "di",       "del",     "della",    "delle",  "dei",        "con",        "il",      "lo",
-    "la",       "le",      "uno",      "una",    "per",        "e",          "da",      "al",
-    "alla",     "rosso",   "verde",    "giallo", "blu",        "bianco",     "nero",    "casa",
-    "fiore",    "albero",  "sedia",    "tavolo", "lampada",    "barattolo",  "pillole", "medicina",
-    "dottore",  "siringa", "provetta", "sangue", "pane",       "vino",       "acqua",   "libro",
-    "penna",    "matita",  "pesce",    "cane",   "gatto",      "uccello",    "cavallo", "macchina",
-    "und",      "der",     "die",      "das",    "mit",        "el",         "los",     "las",
-    "y",        "et",      "les",      "des",    "palloncini", "palloncino", "candela", "candele",
-    "charge",   "lourde",  "stella",   "stelle", "foglia",     "cuore",      "mano",    "scatola",
-    "bottiglia"};
-
 /// Words of collections' titles that say nothing about the picture.
-constexpr std::string_view kFillers[] = {"clipart", "clip",       "by",    "svg", "icon",
-                                         "icons",   "var",        "theme", "jr",  "arc",
-                                         "archi",   "architetto", "franc"};
+constexpr std::string_view kFillers[] = {
+    "clipart", "clip",  "by",         "svg",   "icon",   "icons", "var",   "theme",    "jr",
+    "arc",     "archi", "architetto", "franc", "ganson", "ganso", "geral", "francesc", "aiga"};
 
 template <class List>
 bool contains(const List& list, std::string_view word) {
@@ -264,13 +253,18 @@ std::string repaired_title(std::string_view title, std::string_view author) {
   if (!words.empty() && (words.front() == "a" || words.front() == "an" || words.front() == "the"))
     words.erase(words.begin());
   if (words.empty() || words.size() > 7) return "";
+  // A letter at the end tells one of a set from the others; "mime" names kinds of files.
+  if (words.back().size() == 1 || contains(words, "mime")) return "";
   std::string result;
+  if (std::erase(words, "bw") > 0) result = "black and white";
+  if (words.empty()) return "";
   for (const auto& word : words) {
     const bool letters = std::all_of(word.begin(), word.end(), [](unsigned char c) {
       return std::islower(c) != 0 || c == '\'' || c == ',';
     });
-    if (!letters || word.size() > 14 || contains(kForeign, word)) return "";
-    result += (result.empty() ? "" : " ") + word;
+    if (!letters || word.size() > 14 || is_foreign_word(word)) return "";
+    if (!result.empty()) result += ' ';
+    result += repaired_word(word);
   }
   return result.size() < 3 ? "" : result;
 }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "core/error.h"
 #include "core/files.h"
 #include "small_sources.h"
@@ -10,7 +13,9 @@
 namespace sumi {
 namespace {
 namespace fs = std::filesystem;
+using testing::DoubleNear;
 using testing::ElementsAre;
+using testing::Pair;
 
 const Row* find(const std::vector<Row>& rows, const std::string& name) {
   for (const auto& row : rows)
@@ -90,6 +95,72 @@ TEST(Manifest, ClipArtTakesTitleKeywordsAndAuthorOrTheFileName) {
   EXPECT_EQ(find(rows, "sitting hen")->subgroup, "animals");
   EXPECT_THAT(find(rows, "sitting hen")->tags, ElementsAre("bird"));
   EXPECT_NE(find(rows, "goose"), nullptr);
+}
+
+TEST(Manifest, ClipArtOfFlagsStarsAndIconsIsNamedAndWeighedByItsFolder) {
+  const TemporaryDirectory cache;
+  const auto folder =
+      source_folder(find_source("openclipart"), cache.path()) / "usr/share/openclipart/svg";
+  const auto put = [&](const std::string& name, const std::string& title) {
+    fs::create_directories((folder / name).parent_path());
+    write_file(folder / name, "<svg><metadata><dc:title>" + title + "</dc:title></metadata></svg>");
+  };
+  put("flags/new_zealand_01.svg", "New Zealand");
+  put("flags/signal_01.svg", "signalflag");
+  put("shapes/stars/star_05pt02step.svg", "star 5 points 2 step");
+  for (int i = 13; i < 33; ++i)
+    put("shapes/stars/star_" + std::to_string(i) + "pt03step.svg", "star");
+  put("computer/icons/pen_01.svg", "pen");
+  put("tools/penna_01.svg", "pennello");
+  put("tools/pen_01.svg", "pen");
+  const auto rows = manifest(find_source("openclipart"), cache.path());
+  std::map<std::string, double> weights;
+  for (const auto& row : rows) weights[row.name] += row.weight;
+  EXPECT_THAT(weights, ElementsAre(Pair("flag of New Zealand", 0.3), Pair("pen", 1.25),
+                                   Pair("signal flag", 0.3), Pair("star with five points", 0.05),
+                                   Pair("star with many points", DoubleNear(20 * 0.05, 1e-9))));
+}
+
+TEST(Manifest, OfFiveSkinTonesOneIsKept) {
+  const TemporaryDirectory cache;
+  write_small_sources(cache.path());
+  const auto list_file =
+      source_folder(find_source("emojibase"), cache.path()) / "package/en/data.json";
+  auto list = read_json(list_file);
+  std::set<int> tones;
+  for (const char* label : {"raised hand", "waving hand", "ear", "nose", "teacher", "cook"}) {
+    const auto code = "26" + std::to_string(list.size());
+    Json entry = {{"label", label}, {"hexcode", code}, {"group", 3}, {"skins", Json::array()}};
+    for (int tone = 1; tone <= 5; ++tone)
+      entry["skins"].push_back({{"label", label + std::string(": skin tone ") + char('a' + tone)},
+                                {"hexcode", code + "-1F3F" + char('A' + tone)},
+                                {"tone", tone}});
+    entry["skins"].push_back(
+        {{"label", "two"}, {"hexcode", code + "-1F3FB-1F3FB"}, {"tone", {1, 1}}});
+    list.push_back(entry);
+  }
+  write_file(list_file, std::string_view(list.dump()));
+  const auto folder = source_folder(find_source("noto"), cache.path()) / "package";
+  auto codes = read_json(folder / "chars.json");
+  const auto some = codes.begin().value();
+  auto icons = read_json(folder / "icons.json");
+  for (const auto& entry : list)
+    if (entry.contains("skins")) {
+      const auto add = [&](const std::string& code) {
+        icons["icons"]["i" + code] = icons["icons"][some.get<std::string>()];
+        codes[code] = "i" + code;
+      };
+      add(entry["hexcode"]);
+      for (const auto& skin : entry["skins"]) add(skin["hexcode"]);
+    }
+  write_file(folder / "icons.json", std::string_view(icons.dump()));
+  write_file(folder / "chars.json", std::string_view(codes.dump()));
+  const auto rows = manifest(find_source("noto"), cache.path());
+  EXPECT_EQ(rows.size(), 11u + 6 * 2);
+  for (const auto& row : rows)
+    if (const auto at = row.name.find(" with skin tone "); at != row.name.npos)
+      tones.insert(row.name.back());
+  EXPECT_GT(tones.size(), 1u) << "not everybody in the same one";
 }
 
 TEST(Manifest, FoldersTakeCaptionsFromBesideTheirPictures) {

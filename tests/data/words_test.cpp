@@ -48,9 +48,13 @@ TEST(Words, TitlesAreRepairedOrDropped) {
   EXPECT_EQ(repaired_title("red_car-02"), "red car");
   EXPECT_EQ(repaired_title("A Big House"), "big house");
   EXPECT_EQ(repaired_title("penguin_mike_powers_01", "Mike Powers"), "penguin");
-  EXPECT_EQ(repaired_title("clipart by nicu buculei - piggybank", "Nicu Buculei"), "piggybank");
-  for (const char* junk : {"rana01", "01", "", "x", "barattolo di pillole", "h4x0r sign",
-                           "etichetta_con_fiore", "one two three four five six seven eight"})
+  EXPECT_EQ(repaired_title("clipart by nicu buculei - piggybank", "Nicu Buculei"), "piggy bank");
+  EXPECT_EQ(repaired_title("bacon_bw_ganson_01"), "black and white bacon");
+  EXPECT_EQ(repaired_title("desk stappler"), "desk stapler");
+  for (const char* junk :
+       {"rana01", "01", "", "x", "barattolo di pillole", "h4x0r sign", "etichetta_con_fiore",
+        "farfalla_semplice_01", "bullet_hole_x", "sortie de secours", "gnome-mime-text",
+        "one two three four five six seven eight"})
     EXPECT_EQ(repaired_title(junk), "") << junk;
 }
 
