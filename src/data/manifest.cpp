@@ -29,7 +29,7 @@ namespace fs = std::filesystem;
 namespace {
 
 /// Part of the file name, so that changed rules make the manifest again.
-constexpr int kManifestVersion = 7;
+constexpr int kManifestVersion = 8;
 
 /// One emoji: its names and where it belongs.
 struct Emoji {

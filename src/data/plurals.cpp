@@ -12,21 +12,22 @@ namespace {
 using Pair = std::pair<std::string_view, std::string_view>;
 
 /// Words whose plural follows no rule; the first that fits counts.
-constexpr Pair kIrregular[] = {{"human", "humans"},    {"bookshelf", "bookshelves"},
-                               {"woman", "women"},     {"man", "men"},
-                               {"person", "people"},   {"child", "children"},
-                               {"foot", "feet"},       {"tooth", "teeth"},
-                               {"goose", "geese"},     {"mouse", "mice"},
-                               {"leaf", "leaves"},     {"knife", "knives"},
-                               {"wolf", "wolves"},     {"loaf", "loaves"},
-                               {"calf", "calves"},     {"shelf", "shelves"},
-                               {"elf", "elves"},       {"scarf", "scarves"},
-                               {"cactus", "cacti"},    {"sheep", "sheep"},
-                               {"fish", "fish"},       {"deer", "deer"},
-                               {"shrimp", "shrimp"},   {"bison", "bison"},
-                               {"tomato", "tomatoes"}, {"potato", "potatoes"},
-                               {"mango", "mangoes"},   {"volcano", "volcanoes"},
-                               {"hero", "heroes"},     {"echo", "echoes"}};
+constexpr Pair kIrregular[] = {{"human", "humans"},      {"bookshelf", "bookshelves"},
+                               {"woman", "women"},       {"man", "men"},
+                               {"person", "people"},     {"child", "children"},
+                               {"foot", "feet"},         {"tooth", "teeth"},
+                               {"goose", "geese"},       {"mouse", "mice"},
+                               {"leaf", "leaves"},       {"knife", "knives"},
+                               {"wolf", "wolves"},       {"loaf", "loaves"},
+                               {"calf", "calves"},       {"shelf", "shelves"},
+                               {"elf", "elves"},         {"scarf", "scarves"},
+                               {"cactus", "cacti"},      {"sheep", "sheep"},
+                               {"fish", "fish"},         {"deer", "deer"},
+                               {"moose", "moose"},       {"shrimp", "shrimp"},
+                               {"bison", "bison"},       {"tomato", "tomatoes"},
+                               {"potato", "potatoes"},   {"mango", "mangoes"},
+                               {"volcano", "volcanoes"}, {"hero", "heroes"},
+                               {"echo", "echoes"}};
 
 constexpr std::string_view kPrepositions[] = {" of ",   " with ", " without ", " in ",
                                               " on ",   " for ",  " from ",    " behind ",

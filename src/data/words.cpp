@@ -203,6 +203,18 @@ std::vector<std::string> head_phrase(std::string_view name) {
   return phrase;
 }
 
+/// Moves colours from the end to the front: "button red" -> "red button".
+void put_colours_first(std::vector<std::string>& words) {
+  static constexpr std::string_view kColours[] = {"red",    "green",  "blue", "yellow", "orange",
+                                                  "purple", "violet", "pink", "brown",  "black",
+                                                  "white",  "gray",   "grey"};
+  static constexpr std::string_view kJoining[] = {"and", "or", "in", "on", "of", "with"};
+  auto first = words.end();
+  while (first != words.begin() && contains(kColours, *(first - 1))) --first;
+  if (first == words.begin() || contains(kJoining, *(first - 1))) return;
+  std::rotate(words.begin(), first, words.end());
+}
+
 }  // namespace
 
 std::string plain_name(std::string_view label) {
@@ -253,6 +265,10 @@ std::string repaired_title(std::string_view title, std::string_view author) {
   if (!words.empty() && (words.front() == "a" || words.front() == "an" || words.front() == "the"))
     words.erase(words.begin());
   if (words.empty() || words.size() > 7) return "";
+  // "rpg map elements" and what else follows is the set's title.
+  words.erase(std::find(words.begin(), words.end(), "rpg"), words.end());
+  if (words.empty()) return "";
+  put_colours_first(words);
   // A letter at the end tells one of a set from the others; "mime" names kinds of files.
   if (words.back().size() == 1 || contains(words, "mime")) return "";
   std::string result;

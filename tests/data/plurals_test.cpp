@@ -23,6 +23,7 @@ TEST(Plurals, FollowTheEnding) {
   EXPECT_EQ(plural_name("maple leaf"), "maple leaves");
   EXPECT_EQ(plural_name("computer mouse"), "computer mice");
   EXPECT_EQ(plural_name("fish"), "fish");
+  EXPECT_EQ(plural_name("moose"), "moose");
 }
 
 TEST(Plurals, PluralsAndStuffStay) {

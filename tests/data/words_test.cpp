@@ -51,6 +51,11 @@ TEST(Words, TitlesAreRepairedOrDropped) {
   EXPECT_EQ(repaired_title("clipart by nicu buculei - piggybank", "Nicu Buculei"), "piggy bank");
   EXPECT_EQ(repaired_title("bacon_bw_ganson_01"), "black and white bacon");
   EXPECT_EQ(repaired_title("desk stappler"), "desk stapler");
+  EXPECT_EQ(repaired_title("pill_button_red"), "red pill button");
+  EXPECT_EQ(repaired_title("joystick black red"), "black red joystick");
+  EXPECT_EQ(repaired_title("birds in black and white"), "birds in black and white");
+  EXPECT_EQ(repaired_title("blue"), "blue");
+  EXPECT_EQ(repaired_title("hill rpg map elements"), "hill");
   for (const char* junk :
        {"rana01", "01", "", "x", "barattolo di pillole", "h4x0r sign", "etichetta_con_fiore",
         "farfalla_semplice_01", "bullet_hole_x", "sortie de secours", "gnome-mime-text",
