@@ -10,9 +10,6 @@
 namespace sumi {
 namespace {
 
-/// Width of the sinusoids that tell a distilled network its guidance scale (Luo et al. 2023).
-constexpr std::int64_t kScaleEmbedding = 256;
-
 /// A seed for one picture's step. Neighbouring seeds and steps must not meet.
 std::uint64_t seed_of_step(std::uint64_t picture, int step) {
   return picture * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(step);
@@ -157,11 +154,12 @@ class Guided {
     return torch::cat({x, row.sees_image ? image : torch::zeros_like(image)}, 1);
   }
 
+  /// The sinusoids that tell a distilled network its guidance scale (Luo et al. 2023).
   Tensor scale_embedding(const Tensor& context) const {
     if (!embed_scale_) return {};
     const Tensor scale =
         torch::full({context.size(0)}, (guidance_.scale - 1) * 1000, context.options());
-    return timestep_embedding(scale, kScaleEmbedding, false, 1);
+    return timestep_embedding(scale, network_.unet().config().time_cond_proj_dim, false, 1);
   }
 
   Tensor join(std::size_t picture, const Tensor* rows) const {

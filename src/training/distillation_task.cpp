@@ -8,11 +8,11 @@
 #include "diffusion/guidance.h"
 #include "diffusion/plan.h"
 #include "training/export.h"
+#include "training/model_parts.h"
 #include "training/objective.h"
 #include "training/picture_tensor.h"
 #include "training/randomness.h"
 #include "training/samples.h"
-#include "training/unet_parts.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -30,7 +30,7 @@ constexpr const char* kScaleKernel = "time_embedding.cond_proj.weight";
 using Levels = std::vector<NoiseLevel>;
 
 struct Distiller {
-  UNetParts student;
+  ModelParts student;
   UNet teacher;
   UNet target;  ///< follows the student
   Objective objective;
@@ -56,7 +56,7 @@ void own_weights(UNet& unet) {
 
 std::shared_ptr<Distiller> make_distiller(const Recipe& recipe, const fs::path& output) {
   const fs::path start = starting_folder(recipe, output);
-  UNetParts student = open_unet_parts(start, output, add_scale_input);
+  ModelParts student = open_model_parts(start, output, add_scale_input);
   UNet target = open_unet(start, add_scale_input);
   own_weights(target);
   if (student.schedule.num_train_timesteps % recipe.distillation.solver_steps != 0)
@@ -167,7 +167,7 @@ Tensor consistency_loss(const Distiller& d, const Batch& batch, std::uint64_t se
     const Tensor guided = guided_output(d.teacher, scaled_input(scale, x, from), now, lesson);
     wanted = endpoint(d, d.target, solver_step(scale, x, guided, from, to), next, lesson);
   }
-  const Tensor found = endpoint(d, d.student.unet, x, now, lesson, d.checkpoint_blocks);
+  const Tensor found = endpoint(d, d.student.network.unet(), x, now, lesson, d.checkpoint_blocks);
   return pseudo_huber(found - wanted, d.config.huber);
 }
 
@@ -179,8 +179,8 @@ Tensor guidance_loss(const Distiller& d, const Batch& batch, std::uint64_t seed)
   const Levels levels = levels_at(d.objective.schedule, timesteps);
   const Tensor input = training_pair(d.objective.scale, lesson.clean, lesson.noise, levels).input;
   const Tensor wanted = guided_output(d.teacher, input, timesteps, lesson);
-  const Tensor found = told_output(d.student.unet, input, timesteps, lesson.context, lesson.scales,
-                                   d.checkpoint_blocks);
+  const Tensor found = told_output(d.student.network.unet(), input, timesteps, lesson.context,
+                                   lesson.scales, d.checkpoint_blocks);
   const Tensor weights =
       column(levels, [&](NoiseLevel level) { return error_weight(d.objective, level); });
   return (weights * (found - wanted).square()).mean();
@@ -234,7 +234,7 @@ Tensor draw(const Plan& plan, const Network& network, const Tensor& noise) {
 
 Tensor drawn_by_student(const Distiller& d, const Wish& wish, int steps) {
   const Network network = [&](const Tensor& input, const Tensor& time) {
-    return told_output(d.student.unet, input, time, wish.context, wish.scales);
+    return told_output(d.student.network.unet(), input, time, wish.context, wish.scales);
   };
   return draw(student_plan(d, steps), network, wish.noise);
 }
@@ -313,7 +313,7 @@ PublishedAs as_student(const Distiller& d, int size_px) {
 /// The target goes after the student.
 void follow(const Distiller& d) {
   const c10::NoGradGuard no_grad;
-  const auto target = d.target.parameters(), student = d.student.unet.parameters();
+  const auto target = d.target.parameters(), student = d.student.network.unet().parameters();
   for (std::size_t i = 0; i < target.size(); ++i)
     target[i].second->lerp_(student[i].second->detach(), 1 - d.config.target_decay);
 }
@@ -357,7 +357,7 @@ Task distillation_task(const Recipe& recipe, std::shared_ptr<const Dataset> trai
       recipe.prompts.empty() ? captions_of(*validation, kShownPrompts) : recipe.prompts;
   Task task;
   task.name = "distillation";
-  for (const auto& [name, slot] : distiller->student.unet.parameters())
+  for (const auto& [name, slot] : distiller->student.network.unet().parameters())
     task.parameters.emplace_back("unet." + name, slot);
   task.loss = [=](const Draw& draw) {
     Batch batch = learned->read(draw);
@@ -377,7 +377,7 @@ Task distillation_task(const Recipe& recipe, std::shared_ptr<const Dataset> trai
   };
   task.validation_panel = [=] { return beside_the_teacher(*distiller, shown, size_px); };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {
-    write_unet_parts(distiller->student, as_student(*distiller, size_px), storage, to / "model");
+    write_model_parts(distiller->student, as_student(*distiller, size_px), storage, to / "model");
   };
   return task;
 }

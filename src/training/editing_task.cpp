@@ -9,12 +9,12 @@
 #include "media/compare.h"
 #include "training/autoencoder_task.h"
 #include "training/export.h"
+#include "training/model_parts.h"
 #include "training/objective.h"
 #include "training/picture_tensor.h"
 #include "training/prompts.h"
 #include "training/randomness.h"
 #include "training/samples.h"
-#include "training/unet_parts.h"
 
 namespace sumi {
 namespace fs = std::filesystem;
@@ -31,12 +31,12 @@ constexpr const char* kSampler = "DPM++ 2M";
 constexpr const char* kSpacing = "trailing";
 
 struct Editor {
-  UNetParts parts;
+  ModelParts parts;
   Objective objective;
   bool checkpoint_blocks;
 };
 
-UNetParts from_scratch(const Recipe& recipe, const Dataset& world, const fs::path& output) {
+ModelParts from_scratch(const Recipe& recipe, const Dataset& world, const fs::path& output) {
   const auto instruction = [&](std::uint64_t i) {
     return instruction_like(recipe.edits, world.config().seed + i);
   };
@@ -46,10 +46,10 @@ UNetParts from_scratch(const Recipe& recipe, const Dataset& world, const fs::pat
   UNetConfig config = recipe.unet;
   config.out_channels = autoencoder->config().latent_channels;
   config.in_channels = 2 * config.out_channels;
-  UNetParts parts{tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
-                  UNet(config), recipe.scheduler};
+  ModelParts parts{tokenizer, autoencoder, ClipTextModel(fitted(recipe.text_encoder, tokenizer)),
+                   UNet(config), recipe.scheduler};
   initialise(parts.text, mix_seed(recipe.trainer.seed, 1));
-  initialise(parts.unet, mix_seed(recipe.trainer.seed, 2));
+  initialise(parts.network, mix_seed(recipe.trainer.seed, 2));
   return parts;
 }
 
@@ -66,9 +66,9 @@ void widen(UNetConfig& config, StateDict& state) {
 
 std::shared_ptr<Editor> make_editor(const Recipe& recipe, const Dataset& world,
                                     const fs::path& output) {
-  UNetParts parts = recipe.init_from.empty()
-                        ? from_scratch(recipe, world, output)
-                        : open_unet_parts(starting_folder(recipe, output), output, widen);
+  ModelParts parts = recipe.init_from.empty()
+                         ? from_scratch(recipe, world, output)
+                         : open_model_parts(starting_folder(recipe, output), output, widen);
   check(recipe.objective, parts.schedule);
   Objective objective(parts.schedule, recipe.objective);
   return std::make_shared<Editor>(
@@ -89,7 +89,7 @@ Tensor drop_conditions(std::vector<std::string>& instructions, std::uint64_t see
 
 /// `kept`: which given pictures the network sees, [N, 1, 1, 1].
 Tensor loss_of(const Editor& editor, const Batch& batch, const Tensor& kept, std::uint64_t seed) {
-  const UNetParts& parts = editor.parts;
+  const ModelParts& parts = editor.parts;
   const Tensor clean = scaled_latents(*parts.autoencoder, batch.pictures);
   const Tensor given = unscaled_latents(*parts.autoencoder, batch.given) * kept;
   const Tensor noise = training_noise(editor.objective.config, clean.sizes(), mix_seed(seed, 1));
@@ -99,20 +99,20 @@ Tensor loss_of(const Editor& editor, const Batch& batch, const Tensor& kept, std
   UNetOptions options;
   options.recompute_blocks = editor.checkpoint_blocks;
   const Network network = [&](const Tensor& input, const Tensor& time) {
-    return parts.unet.forward(at::cat({input, given}, 1), time, context, options);
+    return parts.network.unet().forward(at::cat({input, given}, 1), time, context, options);
   };
   return diffusion_loss(editor.objective, network, clean, noise, timesteps);
 }
 
 /// The network guided by instruction and picture (Brooks et al. 2023, equation 3). given: unscaled
 /// latents [N, C, h, w].
-Network guided(const UNetParts& parts, const Tensor& given,
+Network guided(const ModelParts& parts, const Tensor& given,
                const std::vector<std::string>& instructions) {
   const std::vector<std::string> nothing(instructions.size());
   const Tensor unsaid = context_of(parts, nothing);
   const Tensor context = at::cat({context_of(parts, instructions), unsaid, unsaid});
   const Tensor seen = at::cat({given, given, at::zeros_like(given)});
-  return [=, unet = parts.unet](const Tensor& input, const Tensor& time) {
+  return [=, unet = parts.network.unet()](const Tensor& input, const Tensor& time) {
     const Tensor rows = at::cat({at::cat({input, input, input}), seen}, 1);
     const auto outputs = unet.forward(rows, at::cat({time, time, time}), context).chunk(3);
     return combine_edit(outputs[0], outputs[1], outputs[2], kTextScale, kImageScale);
@@ -128,7 +128,7 @@ std::vector<Image> edited(const Editor& editor, std::span<const EditPair> pairs)
     given.push_back(pair.given);
     instructions.push_back(pair.instruction);
   }
-  const UNetParts& parts = editor.parts;
+  const ModelParts& parts = editor.parts;
   const Tensor latents = unscaled_latents(*parts.autoencoder, tensor_of(given));
   ScheduleConfig schedule = parts.schedule;
   schedule.timestep_spacing = kSpacing;
@@ -200,7 +200,7 @@ Panel before_and_after(const Editor& editor, std::span<const EditPair> pairs) {
   return panel;
 }
 
-PublishedAs as_editor(const UNetParts& parts, int size_px) {
+PublishedAs as_editor(const ModelParts& parts, int size_px) {
   return {"StableDiffusionInstructPix2PixPipeline",
           published(parts.schedule),
           {{"width", size_px},
@@ -228,7 +228,7 @@ Task editing_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
       *validation, recipe.edits, count, [](const EditPair& pair) { return restores(pair.kind); }));
   Task task;
   task.name = "instruction_editing";
-  for (const auto& [name, slot] : editor->parts.unet.parameters())
+  for (const auto& [name, slot] : editor->parts.network.unet().parameters())
     task.parameters.emplace_back("unet." + name, slot);
   if (recipe.text_encoder_rate > 0)
     for (const auto& [name, slot] : editor->parts.text.parameters())
@@ -252,8 +252,8 @@ Task editing_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
     return before_and_after(*editor, pairs);
   };
   task.write_result = [=, storage = recipe.storage](const fs::path& to) {
-    write_unet_parts(editor->parts, as_editor(editor->parts, training->config().size_px), storage,
-                     to / "model");
+    write_model_parts(editor->parts, as_editor(editor->parts, training->config().size_px), storage,
+                      to / "model");
   };
   return task;
 }

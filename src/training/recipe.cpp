@@ -17,6 +17,23 @@ void settle_network(const Json& json, Recipe& recipe, const std::string& file) {
   recipe.network = transformer ? "transformer" : "unet";
 }
 
+/// What the folder of init_from decides.
+constexpr const char* kOfTheStart[] = {"unet", "transformer", "network", "text_encoder",
+                                       "tokenizer"};
+
+bool starts_from_networks(const Recipe& recipe) {
+  return !recipe.init_from.empty() && recipe.task != "autoencoder";
+}
+
+void settle_start(const Json& json, Recipe& recipe, const std::string& file) {
+  recipe.scheduler_said = json.contains("scheduler");
+  if (!starts_from_networks(recipe)) return;
+  for (const char* key : kOfTheStart)
+    if (json.contains(key))
+      throw Error(fmt::format("{}: {}: it is that of init_from, {}", file, key, recipe.init_from),
+                  "leave it out, or leave init_from out and train from scratch");
+}
+
 void check_autoencoder(const Recipe& recipe) {
   recipe.vae.check("vae");
   const auto& loss = recipe.autoencoder_loss;
@@ -55,6 +72,7 @@ Recipe read_recipe(const fs::path& file) {
   check_keys(json, recipe, file.string());
   from_json(json, recipe, file.string());
   settle_network(json, recipe, file.string());
+  settle_start(json, recipe, file.string());
   if (!recipe.world.empty())
     recipe.world = (file.parent_path() / recipe.world).lexically_normal().string();
   try {
@@ -63,6 +81,14 @@ Recipe read_recipe(const fs::path& file) {
     throw Error(fmt::format("{}: {}", file.string(), error.what()), error.hint());
   }
   return recipe;
+}
+
+Json written(const Recipe& recipe) {
+  Json json = to_json(recipe);
+  if (!starts_from_networks(recipe)) return json;
+  for (const char* key : kOfTheStart) json.erase(key);
+  if (!recipe.scheduler_said) json.erase("scheduler");
+  return json;
 }
 
 std::vector<fs::path> stages_of(const fs::path& file) {
@@ -109,15 +135,16 @@ void check(const Recipe& recipe) {
                 "only text_to_image keeps what it computes; else leave it out");
   if (distillation && recipe.init_from.empty())
     throw Error("init_from: it is empty", "name the text-to-image model that is the teacher");
-  check(recipe.objective, recipe.scheduler);
+  if (recipe.init_from.empty()) check(recipe.objective, recipe.scheduler);
   if (editing) check(recipe.edits);
   if (distillation) check(recipe.distillation);
   if (autoencoder) check_autoencoder(recipe);
   if (!recipe.network.empty() && recipe.network != "unet" && recipe.network != "transformer")
     throw Error(fmt::format("network: unknown \"{}\"", recipe.network), "use unet or transformer");
-  if (text_to_image && recipe.network == "transformer")
+  const bool described = recipe.init_from.empty();
+  if (described && text_to_image && recipe.network == "transformer")
     check_transformer(recipe);
-  else if (text_to_image)
+  else if (described && text_to_image)
     recipe.unet.check("unet");
   if (!autoencoder) recipe.text_encoder.check("text_encoder");
   check(recipe.trainer);

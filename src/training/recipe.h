@@ -70,6 +70,7 @@ struct Recipe {
   std::vector<std::string> prompts;
   std::string storage = "fp16";
   int threads = 0;
+  bool scheduler_said = false;  ///< not left to its default or to init_from
 
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -84,10 +85,11 @@ struct Recipe {
         "autoencoder with autoencoder_loss.perceptual: output folder of a scorer's training, whose "
         "picture tower compares pictures; of any size; relative to this training's output folder. "
         "Judge the result with another scorer");
-    visit("init_from", self.init_from,
-          "diffusers folder to start from instead of random weights; relative to the output "
-          "folder as well, or \"default\", the model that comes with Sumi. instruction_editing and "
-          "distillation: their networks and scheduler are that folder's");
+    visit(
+        "init_from", self.init_from,
+        "diffusers folder to start from instead of random weights; relative to the output "
+        "folder as well, or \"default\", the model that comes with Sumi. Networks, vocabulary and "
+        "scheduler are then that folder's; text_to_image: unless the recipe says a scheduler");
     visit("trainer", self.trainer, "batches, learning rate, averaging, saving");
     visit("vae", self.vae, "the autoencoder to train");
     visit("network", self.network,
@@ -122,6 +124,9 @@ struct Recipe {
 /// Reads a recipe; `world` becomes a path that can be opened from here. Throws Error naming the
 /// file and the field.
 Recipe read_recipe(const std::filesystem::path& file);
+
+/// The recipe as JSON that read_recipe() takes; what init_from decides is left out.
+Json written(const Recipe& recipe);
 
 /// The recipes that a file stands for, in the order in which they are trained: {"stages": [file,
 /// …]} names others, relative to itself; any other file is one recipe. Throws Error naming the

@@ -71,7 +71,7 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
     validation = open_world(recipe.world, "validation", callbacks.progress);
     task = make_task(recipe, training, validation, output, callbacks.pictures);
     task.write_start = [&](const fs::path& to) {
-      write_file(to / "recipe.json", to_json(recipe).dump(2) + "\n");
+      write_file(to / "recipe.json", written(recipe).dump(2) + "\n");
     };
     task.write_result = [=, write = task.write_result,
                          data = provenance_of(*training)](const fs::path& to) {

@@ -10,8 +10,8 @@
 #include "smallest.h"
 #include "training/distillation_task.h"
 #include "training/editing_task.h"
+#include "training/model_parts.h"
 #include "training/train.h"
-#include "training/unet_parts.h"
 
 namespace sumi {
 namespace {

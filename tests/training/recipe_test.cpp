@@ -116,6 +116,30 @@ TEST(Recipe, TrainsTheNetworkThatItDescribes) {
   EXPECT_THROW(network(R"(, "network": "perceptron")"), Error);
 }
 
+TEST(Recipe, WhatItStartsFromSaysTheNetworks) {
+  const TemporaryDirectory folder;
+  const auto file = folder.path() / "recipe.json";
+  const auto read = [&](const std::string& rest) {
+    write_file(file, R"({"task": "text_to_image", "world": "w", "init_from": "default")" + rest);
+    return read_recipe(file);
+  };
+  EXPECT_FALSE(read("}").scheduler_said);
+  EXPECT_TRUE(read(R"(, "scheduler": {"rescale_betas_zero_snr": true}})").scheduler_said);
+  for (const char* twice : {R"(, "unet": {}})", R"(, "transformer": {}})", R"(, "tokenizer": {}})",
+                            R"(, "text_encoder": {}})", R"(, "network": "unet"})"})
+    EXPECT_THROW(read(twice), Error) << twice;
+  const Recipe recipe = read(R"(, "trainer": {"samples": 70}})");
+  write_file(file, written(recipe).dump());
+  const Recipe again = read_recipe(file);
+  EXPECT_EQ(again.trainer.samples, 70);
+  EXPECT_FALSE(again.scheduler_said);
+  EXPECT_EQ(written(again), [&] {
+    Json json = written(recipe);
+    json["world"] = again.world;
+    return json;
+  }());
+}
+
 TEST(Recipe, StagesAreOtherRecipes) {
   const TemporaryDirectory folder;
   const auto file = folder.path() / "all.json";

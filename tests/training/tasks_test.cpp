@@ -121,6 +121,7 @@ TEST(Tasks, TheSmallestRecipesTouchEverything) {
   Recipe further = smallest("text_to_image", world);
   further.init_from = "../text_to_image/model";
   further.autoencoder = "";
+  further.unet = {}, further.text_encoder = {}, further.scheduler_said = false;  // the folder's
   further.trainer.samples = 64;
   Runtime runtime;
   runtime.threads = 1;
@@ -128,6 +129,9 @@ TEST(Tasks, TheSmallestRecipesTouchEverything) {
   const auto [warm, after] = first_and_last_loss(folder.path() / "further");
   EXPECT_LT(warm, 0.9 * first);
   EXPECT_GT(after, 0);
+  const auto generation = read_json(folder.path() / "further" / "model" / "generation.json");
+  EXPECT_EQ(generation.at("width"), 16);
+  EXPECT_EQ(generation, read_json(diffusion / "model" / "generation.json"));
 
   const auto flow = folder.path() / "transformer", straight = folder.path() / "straight";
   train_in_two_parts(smallest("transformer", world), flow);
@@ -138,6 +142,10 @@ TEST(Tasks, TheSmallestRecipesTouchEverything) {
   const fs::path weights = "model/transformer/diffusion_pytorch_model.safetensors";
   EXPECT_TRUE(read_text_file(flow / weights) == read_text_file(straight / weights))
       << "the interrupted run ended with other bytes";
+  further.init_from = "../transformer";
+  train(further, folder.path() / "further_flow", runtime);
+  EXPECT_LT(first_and_last_loss(folder.path() / "further_flow").first, 0.9 * flow_first);
+  expect_a_transformer_of_flow(folder.path() / "further_flow" / "model");
 
   train_in_two_parts(smallest("scorer", world), folder.path() / "scorer");
   const auto [scorer_first, scorer_last] = first_and_last_loss(folder.path() / "scorer");

@@ -1,4 +1,4 @@
-#include "training/unet_parts.h"
+#include "training/model_parts.h"
 
 #include <c10/core/GradMode.h>
 
@@ -22,6 +22,30 @@ ClipTextModel open_text(const fs::path& folder) {
   ClipTextModel text(read_clip_text_config(read_json(file), file.string()));
   read_component(folder, kTransformersWeights, text);
   return text;
+}
+
+MMDiT open_transformer(const fs::path& folder) {
+  const fs::path file = folder / "transformer" / "config.json";
+  MMDiT transformer(read_model_config<MMDiTConfig>(read_json(file), file.string()));
+  read_component(folder / "transformer", kDiffusersWeights, transformer);
+  return transformer;
+}
+
+/// Networks that hear more than one text tower are not taught here.
+void refuse_more_towers(const fs::path& folder) {
+  if (fs::exists(folder / "text_encoder_2"))
+    throw Error(fmt::format("{}: the model has more than one text encoder", folder.string()),
+                "start from a model with one, as Stable Diffusion 1 and 2 have");
+}
+
+DiffusionNetwork open_network(const fs::path& folder) {
+  if (fs::exists(folder / "transformer" / "config.json")) return open_transformer(folder);
+  return open_unet(folder);
+}
+
+Json config_of(const DiffusionNetwork& network) {
+  return network.is_transformer() ? published(network.transformer().config())
+                                  : published(network.unet().config());
 }
 
 ScheduleConfig read_schedule(const fs::path& folder) {
@@ -51,12 +75,29 @@ UNet open_unet(const fs::path& folder, const UNetChange& change) {
   return unet;
 }
 
-UNetParts open_unet_parts(const fs::path& folder, const fs::path& output,
-                          const UNetChange& change) {
+ModelParts open_model_parts(const fs::path& folder, const fs::path& output) {
+  refuse_more_towers(folder);
+  return {copied_tokenizer(folder / "tokenizer", output / "model" / "tokenizer"),
+          open_autoencoder(folder), open_text(folder / "text_encoder"), open_network(folder),
+          read_schedule(folder)};
+}
+
+ModelParts open_model_parts(const fs::path& folder, const fs::path& output,
+                            const UNetChange& change) {
+  refuse_more_towers(folder);
   UNet unet = open_unet(folder, change);
   return {copied_tokenizer(folder / "tokenizer", output / "model" / "tokenizer"),
           open_autoencoder(folder), open_text(folder / "text_encoder"), unet,
           read_schedule(folder)};
+}
+
+const char* name_of(const DiffusionNetwork& network) {
+  return network.is_transformer() ? "transformer" : "unet";
+}
+
+std::int64_t out_channels(const DiffusionNetwork& network) {
+  return network.is_transformer() ? network.transformer().config().out_channels
+                                  : network.unet().config().out_channels;
 }
 
 Tensor unscaled_latents(const AutoencoderKL& autoencoder, const Tensor& pictures) {
@@ -75,13 +116,14 @@ Tensor decoded(const AutoencoderKL& autoencoder, const Tensor& latents) {
   return autoencoder.decode(latents / config.scaling_factor + config.shift_factor);
 }
 
-Tensor context_of(const UNetParts& parts, const std::vector<std::string>& prompts) {
+Tensor context_of(const ModelParts& parts, const std::vector<std::string>& prompts) {
   return parts.text.forward(ids_of(prompts, parts.tokenizer)).last_hidden;
 }
 
-void write_unet_parts(const UNetParts& parts, const PublishedAs& as, const std::string& storage,
-                      const fs::path& folder) {
-  write_component(folder / "unet", kDiffusersWeights, parts.unet, published(parts.unet.config()),
+void write_model_parts(const ModelParts& parts, const PublishedAs& as, const std::string& storage,
+                       const fs::path& folder) {
+  const char* name = name_of(parts.network);
+  write_component(folder / name, kDiffusersWeights, parts.network, config_of(parts.network),
                   storage);
   write_component(folder / "text_encoder", kTransformersWeights, parts.text,
                   published(parts.text.config(), parts.tokenizer.start_id()), storage);
@@ -89,10 +131,9 @@ void write_unet_parts(const UNetParts& parts, const PublishedAs& as, const std::
                   published(parts.autoencoder->config()), storage);
   make_folder(folder / "scheduler");
   write_file(folder / "scheduler" / "scheduler_config.json", as.scheduler.dump(2) + "\n");
-  if (!as.generation.is_null())
-    write_file(folder / "generation.json", as.generation.dump(2) + "\n");
-  Json index = model_index("unet", parts.schedule);
-  index["_class_name"] = as.pipeline;
+  write_file(folder / "generation.json", as.generation.dump(2) + "\n");
+  Json index = model_index(name, parts.schedule);
+  if (!as.pipeline.empty()) index["_class_name"] = as.pipeline;
   index["scheduler"] = {"diffusers", as.scheduler.at("_class_name")};
   write_file(folder / "model_index.json", index.dump(2) + "\n");
 }

@@ -8,7 +8,7 @@
 
 #include "diffusion/schedule.h"
 #include "models/clip_text.h"
-#include "models/unet.h"
+#include "models/diffusion_network.h"
 #include "models/vae.h"
 #include "text/clip_tokenizer.h"
 #include "training/recipe.h"
@@ -16,12 +16,12 @@
 
 namespace sumi {
 
-/// A Stable Diffusion model with a U-Net, opened to be taught something else.
-struct UNetParts {
+/// A text-to-image model, as it is taught something.
+struct ModelParts {
   ClipTokenizer tokenizer;
   std::shared_ptr<const AutoencoderKL> autoencoder;  ///< frozen
   ClipTextModel text;
-  UNet unet;
+  DiffusionNetwork network;
   ScheduleConfig schedule;
 };
 
@@ -32,13 +32,20 @@ using UNetChange = std::function<void(UNetConfig&, StateDict&)>;
 /// else is relative to the output folder; a training's output stands for its model.
 std::filesystem::path starting_folder(const Recipe& recipe, const std::filesystem::path& output);
 
-/// Opens a diffusers folder; its tokenizer is copied to `output`/model/tokenizer. Throws Error
-/// naming the file, also where the folder holds a transformer.
-UNetParts open_unet_parts(const std::filesystem::path& folder, const std::filesystem::path& output,
-                          const UNetChange& change);
+/// Opens a diffusers folder with one text tower and a U-Net or a transformer; its tokenizer is
+/// copied to `output`/model/tokenizer. Throws Error naming the file.
+ModelParts open_model_parts(const std::filesystem::path& folder,
+                            const std::filesystem::path& output);
+/// The same with a U-Net, changed; Error where the folder holds a transformer.
+ModelParts open_model_parts(const std::filesystem::path& folder,
+                            const std::filesystem::path& output, const UNetChange& change);
 
-/// Its U-Net once more, as it is published.
+/// Its U-Net once more, as it is published. Throws Error where there is none.
 UNet open_unet(const std::filesystem::path& folder, const UNetChange& change = {});
+
+/// What the network is called in a diffusers folder: "unet" or "transformer".
+const char* name_of(const DiffusionNetwork& network);
+std::int64_t out_channels(const DiffusionNetwork& network);
 
 /// The latents that diffusion sees, of unit deviation. pictures: [N, 3, H, W] in [-1, 1] -> [N, C,
 /// h, w]. No gradient.
@@ -49,17 +56,17 @@ Tensor unscaled_latents(const AutoencoderKL& autoencoder, const Tensor& pictures
 Tensor decoded(const AutoencoderKL& autoencoder, const Tensor& latents);
 
 /// What the network is told of prompts. [N, tokens, width].
-Tensor context_of(const UNetParts& parts, const std::vector<std::string>& prompts);
+Tensor context_of(const ModelParts& parts, const std::vector<std::string>& prompts);
 
 /// What the written folder says of itself.
 struct PublishedAs {
-  std::string pipeline = "StableDiffusionPipeline";
-  Json scheduler;   ///< scheduler_config.json
-  Json generation;  ///< generation.json, Sumi's own; null: none
+  std::string pipeline;  ///< empty: as model_index() says
+  Json scheduler;        ///< scheduler_config.json
+  Json generation;       ///< generation.json, Sumi's own
 };
 
 /// Writes a diffusers folder. `storage`: "fp16" or "fp32".
-void write_unet_parts(const UNetParts& parts, const PublishedAs& as, const std::string& storage,
-                      const std::filesystem::path& folder);
+void write_model_parts(const ModelParts& parts, const PublishedAs& as, const std::string& storage,
+                       const std::filesystem::path& folder);
 
 }  // namespace sumi
