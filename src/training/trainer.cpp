@@ -80,7 +80,9 @@ Offload reserved(const Task& task, const TrainerConfig& config, const fs::path& 
   Offload offload;
   processes.together([&] {
     const StateBytes bytes = whole_state(task, config, processes);
-    if (on_processor(task)) require_state_fits(bytes, config, own_available_bytes(processes));
+    const auto available = own_available_bytes(processes);
+    if (on_processor(task) && available > 0)  // the tensors as they are now will give way
+      require_state_fits(bytes, config, available + bytes.weights);
     offload = offload_of(bytes, config, output);
   });
   return offload;
