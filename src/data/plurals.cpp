@@ -59,11 +59,28 @@ std::string plural_word(std::string word) {
   return word + "s";
 }
 
+/// Where somebody who does something ends: 3 of "man playing handball"; the name's length where
+/// nobody does.
+std::size_t end_of_doer(std::string_view name) {
+  static constexpr std::string_view kDoers[] = {"man", "woman", "person", "face",
+                                                "cat", "boy",   "girl",   "child"};
+  std::size_t start = 0;
+  while (start < name.size()) {
+    const auto end = std::min(name.find(' ', start), name.size());
+    const auto next = name.substr(std::min(end + 1, name.size()));
+    if (contains(kDoers, name.substr(start, end - start)) &&
+        next.substr(0, next.find(' ')).ends_with("ing"))
+      return end;
+    start = end + 1;
+  }
+  return name.size();
+}
+
 }  // namespace
 
 std::string plural_name(std::string_view name) {
   if (takes_no_article(name)) return std::string(name);
-  std::size_t head = name.size();
+  std::size_t head = end_of_doer(name);
   for (const auto preposition : kPrepositions)
     if (const auto at = name.find(preposition); at != name.npos && at > 0)
       head = std::min(head, at);

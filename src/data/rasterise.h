@@ -11,7 +11,8 @@ namespace sumi {
 struct SvgLimits {
   std::size_t max_bytes = 4u << 20;
   int max_px = 4096;       ///< side of the pixels made, whatever size the file claims
-  double max_seconds = 5;  ///< for one picture; 0 draws in this process, without a limit
+  double max_seconds = 5;  ///< of a processor for one picture, and three times as long by the
+                           ///< clock; 0 draws in this process, without a limit
 };
 
 /// Draws an SVG into an RGBA picture (straight alpha) whose longer side is `size_px`, with its

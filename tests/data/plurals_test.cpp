@@ -10,6 +10,9 @@ TEST(Plurals, FollowTheHeadOfTheName) {
   EXPECT_EQ(plural_name("slice of cake"), "slices of cake");
   EXPECT_EQ(plural_name("woman with white hair"), "women with white hair");
   EXPECT_EQ(plural_name("fire truck"), "fire trucks");
+  EXPECT_EQ(plural_name("man playing handball"), "men playing handball");
+  EXPECT_EQ(plural_name("face savoring food"), "faces savoring food");
+  EXPECT_EQ(plural_name("sewing machine"), "sewing machines");
 }
 
 TEST(Plurals, FollowTheEnding) {
