@@ -102,7 +102,7 @@ struct TrainCommand {
     visit("output", self.output,
           "folder of the run, e.g. out/apple; a run found there goes on; default out/RECIPE");
     visit("processes", self.processes,
-          "processes on this machine that share the training, e.g. one for each GPU; the recipe's "
+          "processes on this machine that share the training, e.g. 2; the recipe's "
           "trainer.accumulation is a multiple of their number");
     visit("nodes", self.nodes,
           "machines that share the training; the same command is given on each, with its own "

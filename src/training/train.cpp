@@ -1,5 +1,6 @@
 #include "training/train.h"
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/tensor.h"
 #include "data/provenance.h"
@@ -57,6 +58,9 @@ void in_turn(Processes& processes, const std::function<void()>& work) {
 TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtime& runtime,
                       const TrainCallbacks& callbacks) {
   check(recipe);
+  if (runtime.device != "cpu")
+    throw Error(fmt::format("{}: training computes on the processor only", runtime.device),
+                "leave the device out, or say cpu");
   Runtime placed = runtime;
   if (placed.threads == 0) placed.threads = recipe.threads;
   start_torch(placed);
