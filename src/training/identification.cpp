@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -27,7 +28,9 @@ std::pair<double, double> wilson_interval(int hits, int trials) {
   const double centre = p + z * z / (2 * n);
   const double spread = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
   const double scale = 1 + z * z / n;
-  return {(centre - spread) / scale, (centre + spread) / scale};
+  // Rounding must not put the rate itself outside.
+  return {std::clamp((centre - spread) / scale, 0.0, p),
+          std::clamp((centre + spread) / scale, p, 1.0)};
 }
 
 Identification identify(const OpenedScorer& opened, std::span<const Image> pictures,
