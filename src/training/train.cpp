@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/tensor.h"
+#include "core/unfinished_files.h"
 #include "data/provenance.h"
 #include "training/autoencoder_task.h"
 #include "training/distillation_task.h"
@@ -66,7 +67,10 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
   start_torch(placed);
   make_folder(output);
   const auto processes = callbacks.processes ? callbacks.processes : std::make_shared<Processes>();
-  processes->at_first([&] { check_shared(recipe.trainer, processes->count()); });
+  processes->at_first([&] {
+    check_shared(recipe.trainer, processes->count());
+    remove_unfinished_files(output);
+  });
   const bool scorer = recipe.task == "image_text_scorer";
   Task task;
   std::shared_ptr<const Dataset> training, validation;

@@ -1,5 +1,4 @@
 #include "core/files.h"
-#include "core/mapped_pages.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +6,8 @@
 #include <fstream>
 
 #include "core/error.h"
+#include "core/mapped_pages.h"
+#include "core/unfinished_files.h"
 
 namespace sumi {
 namespace {
@@ -42,6 +43,21 @@ TEST(Files, AFailedWriteKeepsTheOldFile) {
   } catch (const Error&) {
   }
   EXPECT_EQ(read_text_file(target), "old");
+}
+
+TEST(Files, WhatAKilledWriterLeftIsRemoved) {
+  const TemporaryDirectory folder;
+  const auto at = [&](const char* name) { return folder.path() / name; };
+  fs::create_directories(at("model/vae"));
+  const char* left[] = {"model/vae/config.json.KF4YOw.partial", "recipe.json.000000.partial"};
+  const char* kept[] = {"recipe.json", "notes.partial", "a.tooLong1.partial",
+                        "b.KF4YOw.partial.txt", "c.KF-YOw.partial"};
+  for (const char* name : left) write_file(at(name), "x");
+  for (const char* name : kept) write_file(at(name), "x");
+  remove_unfinished_files(folder.path());
+  for (const char* name : left) EXPECT_FALSE(fs::exists(at(name))) << name;
+  for (const char* name : kept) EXPECT_TRUE(fs::exists(at(name))) << name;
+  remove_unfinished_files(at("nowhere"));
 }
 
 TEST(Files, ErrorsNameThePath) {
