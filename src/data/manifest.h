@@ -51,7 +51,8 @@ struct Row {
 };
 
 /// The manifest of a fetched source, made on first use and kept as JSON lines beside its files:
-/// junk dropped, of skin tones one in five kept, names repaired. Throws Error when the source is not fetched.
+/// junk dropped, of skin tones one in five kept, names repaired. Throws Error when the source is
+/// not fetched.
 std::vector<Row> manifest(const Source& source, const std::filesystem::path& cache,
                           const ProgressSink& sink = {});
 

@@ -59,7 +59,7 @@ void in_turn(Processes& processes, const std::function<void()>& work) {
 TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtime& runtime,
                       const TrainCallbacks& callbacks) {
   check(recipe);
-  if (runtime.device != "cpu")
+  if (!runtime.device.starts_with("cpu"))
     throw Error(fmt::format("{}: training computes on the processor only", runtime.device),
                 "leave the device out, or say cpu");
   Runtime placed = runtime;
