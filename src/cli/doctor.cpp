@@ -111,6 +111,10 @@ void judge_gpu(Report& report) {
     report.slow.push_back({"there is an NVIDIA driver, but this LibTorch computes on the CPU only",
                            "build with a CUDA LibTorch: cmake --preset release "
                            "-DCMAKE_PREFIX_PATH=/path/to/libtorch"});
+  if (driver && built && report.versions.value("gpus", 0) == 0)
+    report.slow.push_back({"there is an NVIDIA driver, but LibTorch finds no GPU to compute on",
+                           "check what nvidia-smi says, and that the driver is new enough for this "
+                           "LibTorch's CUDA"});
   if (!driver)
     report.slow.push_back(
         {"no NVIDIA driver was found: everything runs on the processor; Stable "

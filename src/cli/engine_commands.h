@@ -19,7 +19,8 @@ int run(const TuneCommand& command);
 int run_with_scorer(const DataInspectCommand& command);
 int run_with_scorer(const DataCurateCommand& command);
 
-/// Versions of the libraries that compute: libtorch, onednn, openblas; whether there is CUDA.
+/// Versions of the libraries that compute: libtorch, onednn, openblas; whether LibTorch was built
+/// with CUDA, and how many GPUs it finds.
 Json library_versions();
 
 }  // namespace sumi

@@ -20,8 +20,8 @@ bool set_library_environment();
 /// Becomes the engine with the same arguments; returns only by throwing Error.
 [[noreturn]] void become_engine(const std::vector<std::string>& arguments);
 
-/// What `sumi-engine --version --json` says: sumi, libtorch, onednn, openblas, cuda. Throws Error
-/// when the engine is missing or does not start.
+/// What `sumi-engine --version --json` says: sumi, libtorch, onednn, openblas, cuda, gpus. Throws
+/// Error when the engine is missing or does not start.
 Json engine_versions();
 
 }  // namespace sumi

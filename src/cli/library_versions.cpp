@@ -1,4 +1,3 @@
-#include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <dlfcn.h>
 #include <torch/version.h>
@@ -6,6 +5,7 @@
 #include <regex>
 
 #include "cli/engine_commands.h"
+#include "core/gpus.h"
 
 namespace sumi {
 namespace {
@@ -29,7 +29,8 @@ Json library_versions() {
   return {{"libtorch", TORCH_VERSION},
           {"onednn", onednn_version()},
           {"openblas", openblas_version()},
-          {"cuda", at::globalContext().hasCUDA()}};
+          {"cuda", has_cuda()},
+          {"gpus", gpu_count()}};
 }
 
 }  // namespace sumi

@@ -9,6 +9,7 @@
 #include <climits>
 
 #include "core/error.h"
+#include "core/gpus.h"
 #include "core/tensor_memory.h"
 
 namespace sumi {
@@ -34,6 +35,20 @@ void set_blas_threads(int threads) {
     set(threads);
 }
 
+void check_gpu(torch::Device device) {
+  if (!has_cuda())
+    throw Error("this build of LibTorch has no CUDA",
+                "use --device cpu, or build with -DCMAKE_PREFIX_PATH=<a CUDA LibTorch>");
+  const int found = gpu_count();
+  if (found == 0)
+    throw Error("LibTorch finds no GPU that it can compute on",
+                "check what nvidia-smi says and that the driver is new enough for this LibTorch's "
+                "CUDA, or use --device cpu");
+  if (device.index() >= found)
+    throw Error(fmt::format("there is no GPU {}: LibTorch finds {}", device.index(), found),
+                fmt::format("the last one is cuda:{}", found - 1));
+}
+
 }  // namespace
 
 torch::Device start_torch(const Runtime& runtime) {
@@ -48,9 +63,7 @@ torch::Device start_torch(const Runtime& runtime) {
   } catch (const c10::Error&) {
     throw Error(fmt::format("unknown device \"{}\"", runtime.device), "use cpu, cuda or cuda:N");
   }
-  if (device.is_cuda() && !at::globalContext().hasCUDA())
-    throw Error("this build of LibTorch has no CUDA",
-                "use --device cpu, or build with -DCMAKE_PREFIX_PATH=<a CUDA LibTorch>");
+  if (device.is_cuda()) check_gpu(device);
   return device;
 }
 
