@@ -64,7 +64,7 @@ Tensor TransformerBlock::forward(Tensor x, const AttendedContext& context,
   x = attend_first(x, context, merge);
   x = attn2_.forward(normed_for(norm2_, x, {&attn2_.to_q()}), context, x);
   auto gated = ff_in_.forward(normed_for(norm3_, x, {&ff_in_}));
-  return ff_out_.forward(gated_for(std::move(gated), ff_out_), x);
+  return gated_linear(ff_out_, std::move(gated), x);
 }
 
 SpatialTransformer::SpatialTransformer(const Options& o)

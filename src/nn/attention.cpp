@@ -7,6 +7,7 @@
 
 #include "core/torch_version.h"
 #include "nn/trace.h"
+#include "nn/trained.h"
 
 namespace sumi {
 namespace {
@@ -102,6 +103,8 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t
                  const AttentionOptions& options) {
   if (kernel_takes(q, k, v) && !needs_gradient(q, k, v, options.mask))
     return kernel_attention(q, k, v, heads, options);
+  if (!options.mask.defined())
+    if (Tensor out = trained_attention(q, k, v, heads, options.causal); out.defined()) return out;
   if constexpr (kHasFusedAttention) {
     const auto mixed = fused_attention(split_heads(q, heads), split_heads(k, heads),
                                        split_heads(v, heads), options.mask, options.causal);

@@ -4,6 +4,7 @@
 
 #include "nn/kernels/norms.h"
 #include "nn/kernels/quantisation.h"
+#include "nn/trained.h"
 
 namespace sumi {
 
@@ -42,6 +43,8 @@ Tensor convolve_normed(const GroupNorm& norm, const Conv2d& conv, const Tensor& 
     input.silu = true;
     if (Tensor out = conv.forward(input, std::move(residual)); out.defined()) return out;
   }
+  if (Tensor out = conv.train(x, norm.before(shift, /*silu=*/true), residual); out.defined())
+    return out;
   return conv.forward(norm.forward_silu(x, shift), std::move(residual));
 }
 
@@ -88,6 +91,11 @@ Activations gated_for(Tensor x, const Linear& reader) {
     scales.push_back(geglu_to_bytes(x.data_ptr<float>() + i * rows * 2 * width, rows, width,
                                     bytes.data_ptr<std::uint8_t>() + i * rows * width));
   return {std::move(bytes), std::move(scales)};
+}
+
+Tensor gated_linear(const Linear& reader, Tensor x, const Tensor& residual) {
+  if (Tensor out = reader.train_gated(x, residual); out.defined()) return out;
+  return reader.forward(gated_for(std::move(x), reader), residual);
 }
 
 }  // namespace sumi

@@ -24,4 +24,7 @@ Activations normed_for(const LayerNorm& norm, const Tensor& x,
 /// gelu(second half). x: [..., 2 * width] -> [..., width]; x is given away.
 Activations gated_for(Tensor x, const Linear& reader);
 
+/// reader(GEGLU of x) + residual, where that is defined; x is given away.
+Tensor gated_linear(const Linear& reader, Tensor x, const Tensor& residual);
+
 }  // namespace sumi

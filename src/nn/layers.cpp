@@ -6,6 +6,7 @@
 #include "nn/bf16_products.h"
 #include "nn/in_place.h"
 #include "nn/trace.h"
+#include "nn/trained.h"
 
 namespace sumi {
 namespace {
@@ -57,6 +58,9 @@ bool trains_in_bf16(const Tensor& x) {
          x.scalar_type() == torch::kFloat;
 }
 
+/// A weight as [out, in], whether or not it is stored as a convolution's.
+Tensor matrix_of(const Tensor& weight) { return weight.dim() == 2 ? weight : weight.flatten(1); }
+
 Tensor channels_last(const Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); }
 
 }  // namespace
@@ -88,15 +92,20 @@ Linear Linear::start_normal(double deviation) && {
 Tensor Linear::forward(const Activations& x, const Tensor& residual) const {
   if (x.bytes.defined() || kernels_take(x.values))
     if (Tensor out = prepared_->run(x, residual); out.defined()) return out;
-  const auto& weight = value_like(*weight_, x.values);
-  const Tensor matrix = weight.dim() == 2 ? weight : weight.flatten(1);
+  const Tensor matrix = matrix_of(value_like(*weight_, x.values));
   const auto product = [](const Tensor& input, const Tensor& factors, const Tensor& bias) {
     return at::linear(input, factors, bias);
   };
   const Tensor& bias = value_or_none(bias_);
+  if (Tensor out = trained_linear(x.values, matrix, bias, residual); out.defined()) return out;
   return plus(trains_in_bf16(x.values) ? in_bf16(product, x.values, matrix, bias)
                                        : product(x.values, matrix, bias),
               residual);
+}
+
+Tensor Linear::train_gated(const Tensor& x, const Tensor& residual) const {
+  return trained_gated_linear(x, matrix_of(value_like(*weight_, x)), value_or_none(bias_),
+                              residual);
 }
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, Options options) : options_(options) {
@@ -126,9 +135,17 @@ Tensor Conv2d::forward(const Activations& x, Tensor residual) const {
   };
   const Tensor& weight = value_like(*weight_, x.values);
   const Tensor& bias = value_or_none(bias_);
+  if (Tensor out = trained_convolution(x.values, weight, bias, prepared_->shape(), residual);
+      out.defined())
+    return out;
   return plus(trains_in_bf16(x.values) ? in_bf16(product, x.values, weight, bias)
                                        : product(x.values, weight, bias),
               residual);
+}
+
+Tensor Conv2d::train(const Tensor& x, const NormBefore& norm, const Tensor& residual) const {
+  return trained_convolution(x, norm, value_like(*weight_, x), value_or_none(bias_),
+                             prepared_->shape(), residual);
 }
 
 Tensor Conv2d::forward_in_place(Tensor x) const {
@@ -146,13 +163,19 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, double epsilon)
 
 Tensor GroupNorm::forward(const Tensor& x) const {
   if (x.dim() == 4 && kernels_take(x)) return by_kernel(x, {}, false);
+  if (Tensor out = trained_group_norm(x, before({}, false)); out.defined()) return out;
   return at::group_norm(x, groups_, weight_->value, bias_->value, epsilon_);
 }
 
 Tensor GroupNorm::forward_silu(const Tensor& x, const Tensor& shift) const {
   if (kernels_take(x)) return by_kernel(x, shift, true);
+  if (Tensor out = trained_group_norm(x, before(shift, true)); out.defined()) return out;
   const Tensor shifted = shift.defined() ? x + shift.unsqueeze(-1).unsqueeze(-1) : x;
   return apply_silu(at::group_norm(shifted, groups_, weight_->value, bias_->value, epsilon_));
+}
+
+NormBefore GroupNorm::before(const Tensor& shift, bool silu) const {
+  return {weight_->value, bias_->value, shift, groups_, epsilon_, silu};
 }
 
 /// Over samples `first` to `first + count - 1` of x, channels last; shift is contiguous.
@@ -215,6 +238,8 @@ Tensor LayerNorm::forward(const Tensor& x) const {
                out.data_ptr<float>());
     return out;
   }
+  if (Tensor out = trained_layer_norm(x, weight_->value, bias_->value, epsilon_); out.defined())
+    return out;
   return at::layer_norm(x, weight_->shape, weight_->value, bias_->value, epsilon_);
 }
 

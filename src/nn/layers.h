@@ -9,6 +9,8 @@
 
 namespace sumi {
 
+struct NormBefore;
+
 /// y = x W^T + b over the last axis. [..., in] -> [..., out].
 class Linear : public Module {
  public:
@@ -26,6 +28,8 @@ class Linear : public Module {
   Linear start_normal(double deviation) &&;
   /// Plus `residual` [..., out], where defined.
   Tensor forward(const Activations& x, const Tensor& residual = {}) const;
+  /// The same of GEGLU of x [..., 2 * in], in training (nn/trained.h); undefined elsewhere.
+  Tensor train_gated(const Tensor& x, const Tensor& residual) const;
   /// Whether the layer reads bytes, once it has seen numbers.
   bool takes_bytes() const { return prepared_->takes_bytes(); }
 
@@ -55,6 +59,8 @@ class Conv2d : public Module {
   Tensor forward(const PictureInput& x, Tensor&& residual) const {
     return prepared_->run(x, std::move(residual));
   }
+  /// The same of norm(x) in training (nn/trained.h); undefined elsewhere.
+  Tensor train(const Tensor& x, const NormBefore& norm, const Tensor& residual) const;
   /// forward(x) of pictures that are given away, in their memory where that saves much of it.
   Tensor forward_in_place(Tensor x) const;
   bool takes_bytes() const { return prepared_->takes_bytes(); }
@@ -74,6 +80,8 @@ class GroupNorm : public Module {
   Tensor forward(const Tensor& x) const;
   /// silu(norm(x + shift)); shift [N, channels] may be undefined. x: [N, channels, H, W].
   Tensor forward_silu(const Tensor& x, const Tensor& shift = {}) const;
+  /// The norm of x + shift, as a convolution in training takes it; shift may be undefined.
+  NormBefore before(const Tensor& shift, bool silu) const;
   /// What forward_silu does before its SiLU, for a kernel that does it as it reads x, the channels
   /// last. Only where kernels_take(x).
   GroupNormScales scales(const Tensor& x, const Tensor& shift) const;

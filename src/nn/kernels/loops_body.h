@@ -6,6 +6,7 @@
 
 #include "nn/kernels/loops.h"
 #include "nn/kernels/product_body.h"
+#include "nn/kernels/row_moments.h"
 #include "nn/kernels/vector.h"
 #include "nn/kernels/winograd_body.h"
 
@@ -104,24 +105,6 @@ void scale_rows_to_bytes(const float* x, std::int64_t rows, std::int64_t channel
   const auto row = silu ? scale_row_to_bytes<true> : scale_row_to_bytes<false>;
   for (std::int64_t i = 0; i < rows; ++i)
     row(x + i * channels, channels, scale, shift, bytes, out + i * out_stride);
-}
-
-/// Mean and 1/deviation of one row. The first element is taken off before summing, so that a
-/// common offset costs no digits.
-inline void row_moments(const float* x, std::int64_t width, float epsilon, float* moments) {
-  const auto visit_sum = [&](float centre, auto add) {
-    over_channels(width, [&](std::int64_t c, std::int64_t count) {
-      Floats offset = load(x + c, count) - centre;
-      for (std::int64_t i = count; i < kLanes; ++i) offset[i] = 0;
-      add(offset);
-    });
-  };
-  Floats sum = {}, square = {};
-  visit_sum(x[0], [&](Floats offset) { sum += offset; });
-  const float mean = x[0] + sum_of(sum) / static_cast<float>(width);
-  visit_sum(mean, [&](Floats offset) { square += offset * offset; });
-  moments[0] = mean;
-  moments[1] = 1.0f / std::sqrt(sum_of(square) / static_cast<float>(width) + epsilon);
 }
 
 inline Floats normalised(const float* x, std::int64_t c, std::int64_t count, const float* moments,

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 
 // The widest registers that the including file is compiled for. Each version of the loops includes
 // this header with its own flags; all of it is in an unnamed namespace, so that the linker cannot
