@@ -5,6 +5,7 @@
 #include <c10/core/Allocator.h>
 #include <torch/version.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -24,6 +25,22 @@ inline Tensor fused_attention([[maybe_unused]] const Tensor& q, [[maybe_unused]]
   return at::scaled_dot_product_attention(q, k, v, bias, 0.0, causal);
 #else
   throw std::logic_error("this LibTorch has no fused attention");
+#endif
+}
+
+/// From now on a GPU gives the same bits for the same work: kernels that add in any order are left
+/// aside, and products are what their type says (no TF32). LibTorch warns where an operation has no
+/// such kernel. To be called before the first product.
+inline void compute_repeatably() {
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  auto& context = at::globalContext();
+  context.setBenchmarkCuDNN(false);
+  context.setDeterministicCuDNN(true);
+  context.setAllowTF32CuDNN(false);
+  context.setAllowTF32CuBLAS(false);
+  context.setDeterministicAlgorithms(true, /*warn_only=*/true);
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 2)
+  context.setDeterministicFillUninitializedMemory(false);
 #endif
 }
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include "core/sent_to.h"
+
 namespace sumi {
 
 Prediction prediction_of(std::string_view name) {
@@ -81,11 +83,11 @@ TrainingPair training_pair(const Parameterisation& scale, const Tensor& clean, c
   std::vector<std::int64_t> shape(std::size_t(clean.dim()), 1);
   shape[0] = clean.size(0);
   const auto column = [&](const std::vector<float>& values) {
-    return torch::tensor(values).view(shape).to(clean.device(), clean.scalar_type());
+    return sent_to(clean.device(), torch::tensor(values)).view(shape).to(clean.scalar_type());
   };
   return {column(in) * add_noise(clean, noise, levels),
           column(skip_share) * clean + column(noise_share) * noise,
-          torch::tensor(weights).to(clean.device())};
+          sent_to(clean.device(), torch::tensor(weights))};
 }
 
 Tensor loss_weights(const Parameterisation& scale, std::span<const NoiseLevel> levels,

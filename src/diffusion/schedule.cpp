@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numbers>
 
+#include "core/sent_to.h"
+
 namespace sumi {
 namespace {
 
@@ -35,7 +37,7 @@ Tensor add_noise(const Tensor& clean, const Tensor& noise, std::span<const Noise
   std::vector<std::int64_t> shape(std::size_t(clean.dim()), 1);
   shape[0] = std::int64_t(levels.size());
   const auto column = [&](const std::vector<float>& values) {
-    return torch::tensor(values).view(shape).to(clean.device(), clean.scalar_type());
+    return sent_to(clean.device(), torch::tensor(values)).view(shape).to(clean.scalar_type());
   };
   return column(alphas) * clean + column(sigmas) * noise;
 }

@@ -5,10 +5,6 @@
 namespace sumi {
 namespace {
 
-torch::Device device_of(const Module& module) {
-  return module.parameters().front().second->device();
-}
-
 Tensor ids_of(const std::vector<TokenChunk>& chunks, torch::Device device) {
   const auto tokens = static_cast<std::int64_t>(chunks.front().ids.size());
   auto ids = at::empty({static_cast<std::int64_t>(chunks.size()), tokens}, torch::kLong);

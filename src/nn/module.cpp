@@ -237,6 +237,19 @@ void initialise(Module& module, std::uint64_t seed) {
   }
 }
 
+void place(const Module& module, torch::Device device) {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& [path, slot] : module.slots())
+    if (slot->value.defined()) slot->value = slot->value.to(device);
+}
+
+torch::Device device_of(const Module& module) {
+  const auto slots = module.slots();
+  return slots.empty() || !slots.front().second->value.defined()
+             ? torch::Device(torch::kCPU)
+             : slots.front().second->value.device();
+}
+
 void set_precision(Module& module, Precision precision) {
   for (const auto& [path, slot] : module.slots())
     if (slot->laid_out) slot->precision = precision;

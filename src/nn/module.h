@@ -111,6 +111,13 @@ StateDict state_of(const Module& module);
 /// a layer's start does not depend on which other layers exist).
 void initialise(Module& module, std::uint64_t seed);
 
+/// Moves every parameter to a device; all handles of the module see it there. Of weights that were
+/// bound as stored only on the processor.
+void place(const Module& module, torch::Device device);
+
+/// Where a module's parameters lie; the processor for a module that has none.
+torch::Device device_of(const Module& module);
+
 /// What the layers of a module shall multiply in without gradients.
 void set_precision(Module& module, Precision precision);
 

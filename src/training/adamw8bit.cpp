@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
+#include "core/sent_to.h"
 
 namespace sumi {
 namespace {
@@ -49,18 +49,28 @@ std::array<float, 256> dynamic_codes(bool with_sign) {
   return codes;
 }
 
+/// What one step multiplies by.
+struct AdamW8bit::Factors {
+  double rate, correction1, weight_decay;
+  float beta1, beta2, root_scale, epsilon, slope_scale;
+
+  float moved(const ParameterSpan& block) const {
+    return static_cast<float>(rate * block.rate / correction1);
+  }
+  float kept(const ParameterSpan& block) const {
+    return static_cast<float>(1 - (block.decays ? rate * block.rate * weight_decay : 0));
+  }
+};
+
 AdamW8bit::AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
                      const OptimiserConfig& config, const StateMemory& memory)
     : config_(config) {
-  if (!weights.is_cpu())
-    throw Error("optimiser.kind: adamw8bit works on the processor only",
-                "use adamw or adafactor on this device");
   for (const auto& span : spans)
     for (std::int64_t first = span.first; first < span.last; first += kBlock)
       blocks_.push_back({first, std::min(span.last, first + kBlock), span.decays, span.rate});
   const std::int64_t size = weights.numel(), blocks = static_cast<std::int64_t>(blocks_.size());
   const auto codes_of = [&](const Codes& codes) {
-    Tensor zeros = memory.zeros(size, torch::dtype(torch::kByte));
+    Tensor zeros = memory.zeros(size, weights.options().dtype(torch::kByte));
     piece_by_piece(size, {zeros}, [&](std::int64_t first, std::int64_t length) {
       zeros.narrow(0, first, length).fill_(codes.nearest(0));
     });
@@ -68,8 +78,8 @@ AdamW8bit::AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& sp
   };
   mean_codes_ = codes_of(kSigned);
   square_codes_ = codes_of(kUnsigned);
-  mean_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
-  square_scales_ = at::zeros({blocks}, torch::dtype(torch::kFloat));
+  mean_scales_ = at::zeros({blocks}, weights.options().requires_grad(false));
+  square_scales_ = at::zeros_like(mean_scales_);
 }
 
 /// The elements of each kGroup blocks, which follow each other.
@@ -85,12 +95,23 @@ std::vector<Range> AdamW8bit::groups() const {
 void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, double gradient_scale) {
   const c10::NoGradGuard no_grad;
   ++steps_;
-  const double correction1 = 1 - std::pow(config_.beta1, static_cast<double>(steps_));
-  const double correction2 = 1 - std::pow(config_.beta2, static_cast<double>(steps_));
-  const auto beta1 = static_cast<float>(config_.beta1), beta2 = static_cast<float>(config_.beta2);
-  const auto root_scale = static_cast<float>(1 / std::sqrt(correction2));
-  const auto epsilon = static_cast<float>(config_.epsilon);
-  const auto slope_scale = static_cast<float>(gradient_scale);
+  const auto steps = static_cast<double>(steps_);
+  const Factors factors{rate,
+                        1 - std::pow(config_.beta1, steps),
+                        config_.weight_decay,
+                        static_cast<float>(config_.beta1),
+                        static_cast<float>(config_.beta2),
+                        static_cast<float>(1 / std::sqrt(1 - std::pow(config_.beta2, steps))),
+                        static_cast<float>(config_.epsilon),
+                        static_cast<float>(gradient_scale)};
+  if (weights.is_cpu())
+    step_near(weights, gradients, factors);
+  else
+    step_far(weights, gradients, factors);
+}
+
+void AdamW8bit::step_near(Tensor& weights, const Tensor& gradients, const Factors& factors) {
+  const float beta1 = factors.beta1, beta2 = factors.beta2;
   float* w = weights.data_ptr<float>();
   const float* g = gradients.data_ptr<float>();
   auto *mean_codes = mean_codes_.data_ptr<std::uint8_t>(),
@@ -99,15 +120,14 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
         *square_scales = square_scales_.data_ptr<float>();
 
   const auto update_block = [&](std::int64_t block) {
-    const auto& [first, last, decays, factor] = blocks_[static_cast<std::size_t>(block)];
-    const double own = rate * factor;
-    const auto moved = static_cast<float>(own / correction1);
-    const auto kept = static_cast<float>(1 - (decays ? own * config_.weight_decay : 0));
+    const auto& own = blocks_[static_cast<std::size_t>(block)];
+    const auto first = own.first, last = own.last;
+    const float moved = factors.moved(own), kept = factors.kept(own);
     std::array<float, kBlock> mean{}, square{};
     float largest_mean = 0, largest_square = 0;
     for (std::int64_t i = first; i < last; ++i) {
       const auto k = static_cast<std::size_t>(i - first);
-      const float slope = g[i] * slope_scale;
+      const float slope = g[i] * factors.slope_scale;
       mean[k] = beta1 * kSigned.values[mean_codes[i]] * mean_scales[block] + (1 - beta1) * slope;
       square[k] = beta2 * kUnsigned.values[square_codes[i]] * square_scales[block] +
                   (1 - beta2) * slope * slope;
@@ -116,7 +136,8 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
     }
     for (std::int64_t i = first; i < last; ++i) {
       const auto k = static_cast<std::size_t>(i - first);
-      w[i] = w[i] * kept - moved * mean[k] / (std::sqrt(square[k]) * root_scale + epsilon);
+      w[i] = w[i] * kept -
+             moved * mean[k] / (std::sqrt(square[k]) * factors.root_scale + factors.epsilon);
     }
     mean_scales[block] = largest_mean;
     square_scales[block] = largest_square;
@@ -136,6 +157,57 @@ void AdamW8bit::step(Tensor& weights, const Tensor& gradients, double rate, doub
       for (std::int64_t block = begin; block < end; ++block) update_block(block);
     });
   });
+}
+
+/// Neighbouring blocks of one length that are updated alike are the rows of one matrix.
+void AdamW8bit::step_far(Tensor& weights, const Tensor& gradients, const Factors& factors) {
+  const auto length = [&](std::size_t i) { return blocks_[i].last - blocks_[i].first; };
+  for (std::size_t first = 0, next = 0; first < blocks_.size(); first = next) {
+    const auto& own = blocks_[first];
+    for (next = first + 1; next < blocks_.size() && next - first < kFarGroup; ++next)
+      if (length(next) != length(first) || blocks_[next].first != blocks_[next - 1].last ||
+          blocks_[next].decays != own.decays || blocks_[next].rate != own.rate)
+        break;
+    step_rows(weights, gradients, factors, static_cast<std::int64_t>(first),
+              static_cast<std::int64_t>(next - first));
+  }
+}
+
+void AdamW8bit::step_rows(Tensor& weights, const Tensor& gradients, const Factors& factors,
+                          std::int64_t first_block, std::int64_t count) {
+  const auto& own = blocks_[static_cast<std::size_t>(first_block)];
+  const auto rows = [&](const Tensor& flat) {
+    const auto length = own.last - own.first;
+    return flat.narrow(0, own.first, count * length).view({count, length});
+  };
+  const auto on_device = [&](const auto& table) {
+    return sent_to(weights.device(),
+                   at::tensor(at::ArrayRef<float>(table.data(), table.size()), torch::kFloat));
+  };
+  const auto values = [&](const Codes& codes, const Tensor& stored, const Tensor& scales) {
+    return on_device(codes.values)
+        .index_select(0, rows(stored).flatten().to(torch::kLong))
+        .view({count, -1})
+        .mul_(scales.narrow(0, first_block, count).unsqueeze(1));
+  };
+  const auto largest = [&](Tensor& scales, const Tensor& moments) {
+    const Tensor most = moments.amax(1);
+    scales.narrow(0, first_block, count).copy_(most);
+    return most.masked_fill(most == 0, 1).unsqueeze(1);
+  };
+  const Tensor slope = rows(gradients) * factors.slope_scale;
+  const Tensor mean =
+      values(kSigned, mean_codes_, mean_scales_).mul_(factors.beta1).add_(slope, 1 - factors.beta1);
+  const Tensor square = values(kUnsigned, square_codes_, square_scales_)
+                            .mul_(factors.beta2)
+                            .addcmul_(slope, slope, 1 - factors.beta2);
+  const Tensor step = mean / square.sqrt().mul_(factors.root_scale).add_(factors.epsilon);
+  rows(weights).mul_(factors.kept(own)).add_(step, -factors.moved(own));
+  const Tensor mean_unit = largest(mean_scales_, mean.abs());
+  const Tensor square_unit = largest(square_scales_, square);
+  rows(mean_codes_).copy_(at::bucketize(mean / mean_unit, on_device(kSigned.borders)));
+  const Tensor codes = at::bucketize(square / square_unit, on_device(kUnsigned.borders));
+  rows(square_codes_).copy_(at::maximum(codes, (square > 0).to(codes.scalar_type())));
 }
 
 }  // namespace sumi

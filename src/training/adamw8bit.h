@@ -19,14 +19,12 @@ std::array<float, 256> dynamic_codes(bool with_sign);
 
 /// AdamW whose moments are kept in a byte each: blocks of 256 elements, each with its own scale
 /// (Dettmers et al. 2022). The scales stay in memory. The update itself is AdamW's, in fp32. A
-/// square that is not zero never becomes zero, or the next step would divide by epsilon alone. On
-/// the processor only.
+/// square that is not zero never becomes zero, or the next step would divide by epsilon alone.
 class AdamW8bit {
  public:
   static constexpr std::int64_t kBlock = 256;
 
-  /// `spans`: one for each tensor; blocks never reach from one into the next. Throws Error for
-  /// weights on another device.
+  /// `spans`: one for each tensor; blocks never reach from one into the next.
   AdamW8bit(const Tensor& weights, const std::vector<ParameterSpan>& spans,
             const OptimiserConfig& config, const StateMemory& memory = {});
 
@@ -44,8 +42,14 @@ class AdamW8bit {
   void set_numbers(const Json& numbers) { steps_ = numbers.at("steps").get<std::int64_t>(); }
 
  private:
-  static constexpr std::int64_t kGroup = 4096;  ///< blocks that are worked on together
+  static constexpr std::int64_t kGroup = 4096;       ///< blocks that are worked on together
+  static constexpr std::size_t kFarGroup = 1 << 16;  ///< the same on a GPU
   std::vector<Range> groups() const;
+  struct Factors;
+  void step_near(Tensor& weights, const Tensor& gradients, const Factors& factors);
+  void step_far(Tensor& weights, const Tensor& gradients, const Factors& factors);
+  void step_rows(Tensor& weights, const Tensor& gradients, const Factors& factors,
+                 std::int64_t first_block, std::int64_t count);
 
   OptimiserConfig config_;
   std::vector<ParameterSpan> blocks_;

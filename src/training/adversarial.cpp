@@ -2,8 +2,6 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
-#include <algorithm>
-
 namespace sumi {
 namespace {
 
@@ -21,10 +19,10 @@ Tensor hinge_loss(const Tensor& real_scores, const Tensor& made_scores) {
   return 0.5 * (at::relu(1 - real_scores).mean() + at::relu(1 + made_scores).mean());
 }
 
-double balanced_weight(const Tensor& reconstruction_gradient, const Tensor& adversarial_gradient) {
-  const auto wanted = reconstruction_gradient.norm().item<double>();
-  const auto given = adversarial_gradient.norm().item<double>();
-  return std::min(wanted / (given + kLeastLength), kMostWeight);
+Tensor balanced_weight(const Tensor& reconstruction_gradient, const Tensor& adversarial_gradient) {
+  const Tensor wanted = reconstruction_gradient.norm().to(torch::kDouble);
+  const Tensor given = adversarial_gradient.norm().to(torch::kDouble);
+  return (wanted / (given + kLeastLength)).clamp_max(kMostWeight);
 }
 
 AdversarialTerm adversarial_term(const PatchDiscriminator& discriminator, const Tensor& made,
@@ -38,10 +36,11 @@ AdversarialTerm adversarial_term(const PatchDiscriminator& discriminator, const 
   term.balance =
       balanced_weight(gradient_of(error, last_kernel), gradient_of(made, last_kernel, slope));
   const Tensor judged = hinge_loss(discriminator.scores(real), made_scores);
-  const Tensor both = weight * term.balance * (made * slope).sum() + judged;
+  const Tensor pull = (weight * term.balance).to(made.scalar_type());
+  const Tensor both = pull * (made * slope).sum() + judged;
   term.total = both - both.detach();
-  term.fooling = fooling.item<double>();
-  term.discriminator = judged.item<double>();
+  term.fooling = fooling.detach();
+  term.discriminator = judged.detach();
   return term;
 }
 

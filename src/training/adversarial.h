@@ -10,14 +10,15 @@ Tensor hinge_loss(const Tensor& real_scores, const Tensor& made_scores);
 
 /// How much the adversarial loss counts so that it pulls as hard as the reconstruction (Esser et
 /// al. 2021, equation 7): the ratio of the lengths of their gradients, 0 to 1e4.
-double balanced_weight(const Tensor& reconstruction_gradient, const Tensor& adversarial_gradient);
+/// A double scalar.
+Tensor balanced_weight(const Tensor& reconstruction_gradient, const Tensor& adversarial_gradient);
 
 /// What a discriminator says to made pictures, and both sides learn from it.
 struct AdversarialTerm {
-  Tensor total;              ///< 0, with the gradients for both sides
-  double fooling = 0;        ///< the made pictures' loss: minus their mean score
-  double discriminator = 0;  ///< its own hinge loss
-  double balance = 0;        ///< balanced_weight()
+  Tensor total;          ///< 0, with the gradients for both sides
+  Tensor fooling;        ///< the made pictures' loss: minus their mean score
+  Tensor discriminator;  ///< its own hinge loss
+  Tensor balance;        ///< balanced_weight()
 };
 
 /// Both sides of the game at once, at the same weights. The pictures are pulled towards higher

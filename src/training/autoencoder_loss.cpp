@@ -53,36 +53,42 @@ Tensor kl_loss(const Tensor& moments) {
 }
 
 AutoencoderJudges judges_of(const AutoencoderLossConfig& weights,
-                            const std::filesystem::path& scorer, std::uint64_t seed) {
+                            const std::filesystem::path& scorer, std::uint64_t seed,
+                            torch::Device device) {
   AutoencoderJudges judges{weights, {}, {}};
-  if (weights.perceptual > 0) judges.eyes = open_eyes(scorer);
+  if (weights.perceptual > 0) {
+    judges.eyes = open_eyes(scorer);
+    place(*judges.eyes, device);
+  }
   if (weights.adversarial.weight > 0) {
     judges.discriminator.emplace(weights.adversarial.channels, weights.adversarial.levels);
     initialise(*judges.discriminator, mix_seed(seed, kDiscriminatorSeed));
+    place(*judges.discriminator, device);
   }
   return judges;
 }
 
 Tensor error_of(const AutoencoderJudges& judges, const Tensor& made, const Tensor& wanted,
-                NamedNumbers& parts) {
+                NamedScalars& parts) {
   Tensor error = reconstruction_loss(made, wanted, judges.weights);
-  parts.emplace_back("error", error.item<double>());
+  parts.emplace_back("error", error.detach());
   if (!judges.eyes) return error;
   const Tensor distance = perceptual_distance(*judges.eyes, made, wanted);
-  parts.emplace_back("perceptual", distance.item<double>());
+  parts.emplace_back("perceptual", distance.detach());
   return error + judges.weights.perceptual * distance;
 }
 
 Tensor adversarial_loss(const AutoencoderJudges& judges, const Tensor& made, const Tensor& wanted,
                         const Tensor& error, const Tensor& last_kernel, std::int64_t first,
-                        NamedNumbers& parts) {
+                        NamedScalars& parts) {
   const auto& config = judges.weights.adversarial;
   judges.discriminator->need_patches(wanted);
   AdversarialTerm term;
   if (first >= config.start_samples)
     term = adversarial_term(*judges.discriminator, made, wanted, error, last_kernel, config.weight);
   else
-    term.total = at::zeros({}, made.options());
+    term.total = term.fooling = term.discriminator = term.balance =
+        at::zeros({}, made.options().requires_grad(false));
   parts.insert(parts.end(), {{"fooling", term.fooling},
                              {"discriminator", term.discriminator},
                              {"balance", term.balance}});

@@ -29,20 +29,22 @@ struct AutoencoderJudges {
   std::optional<PatchDiscriminator> discriminator;
 };
 
-/// `scorer`: the folder that the eyes come from. Throws Error naming the recipe's `scorer`.
+/// `scorer`: the folder that the eyes come from. All lie on `device`. Throws Error naming the
+/// recipe's `scorer`.
 AutoencoderJudges judges_of(const AutoencoderLossConfig& weights,
-                            const std::filesystem::path& scorer, std::uint64_t seed);
+                            const std::filesystem::path& scorer, std::uint64_t seed,
+                            torch::Device device = torch::kCPU);
 
 /// Pixels and perception, weighted: what does not change as a discriminator learns. made, wanted:
 /// [N, 3, H, W]; adds each part to `parts`, unweighted.
 Tensor error_of(const AutoencoderJudges& judges, const Tensor& made, const Tensor& wanted,
-                NamedNumbers& parts);
+                NamedScalars& parts);
 
 /// The discriminator's term (adversarial.h), from the sample `first` = start_samples on; before
 /// that 0 without gradients. Its numbers stand in `parts` in either case, so that every batch of an
 /// update has the same ones. Throws Error for pictures that are too small, from the first on.
 Tensor adversarial_loss(const AutoencoderJudges& judges, const Tensor& made, const Tensor& wanted,
                         const Tensor& error, const Tensor& last_kernel, std::int64_t first,
-                        NamedNumbers& parts);
+                        NamedScalars& parts);
 
 }  // namespace sumi

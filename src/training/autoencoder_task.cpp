@@ -21,10 +21,13 @@ constexpr int kShownPairs = 16;
 constexpr int kScaleSamples = 512;  // pictures whose latents fix the scaling factor
 constexpr const char* kLastKernel = "decoder.conv_out.weight";
 
-std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe, const fs::path& output) {
-  if (!recipe.init_from.empty()) return open_autoencoder(output / recipe.init_from);
-  auto model = std::make_shared<AutoencoderKL>(recipe.vae);
-  initialise(*model, recipe.trainer.seed);
+std::shared_ptr<AutoencoderKL> new_autoencoder(const Recipe& recipe, const fs::path& output,
+                                               torch::Device device) {
+  const bool goes_on = !recipe.init_from.empty();
+  auto model = goes_on ? open_autoencoder(output / recipe.init_from)
+                       : std::make_shared<AutoencoderKL>(recipe.vae);
+  if (!goes_on) initialise(*model, recipe.trainer.seed);
+  place(*model, device);
   return model;
 }
 
@@ -77,22 +80,23 @@ const Tensor* slot_of(const Module& module, const std::string& wanted) {
 /// The loss on pictures that nothing was learned from, its parts averaged.
 ValidationLoss judged(const AutoencoderKL& model, const AutoencoderJudges& judges,
                       BatchReader& world, int samples) {
-  NamedNumbers sums;
+  NamedScalars sums;
   double made_detail = 0, real_detail = 0;
   int batches = 0;
   auto loss = mean_loss(world, samples, kValidationBatch, [&](const Batch& batch, int) {
     const Tensor made = reconstructed(model, batch);
     made_detail += gradient_magnitude(made);
     real_detail += gradient_magnitude(batch.pictures);
-    NamedNumbers parts;
+    NamedScalars parts;
     Tensor error = error_of(judges, made, batch.pictures, parts);
     if (batches++ == 0)
       sums = parts;
     else
-      for (std::size_t i = 0; i < parts.size(); ++i) sums[i].second += parts[i].second;
+      for (std::size_t i = 0; i < parts.size(); ++i)
+        sums[i].second = sums[i].second + parts[i].second;
     return error;
   });
-  for (const auto& [name, sum] : sums) loss.parts.emplace_back(name, sum / batches);
+  for (const auto& [name, sum] : sums) loss.parts.emplace_back(name, sum.item<double>() / batches);
   if (real_detail > 0) loss.parts.emplace_back("sharpness", made_detail / real_detail);
   return loss;
 }
@@ -114,13 +118,14 @@ std::shared_ptr<AutoencoderKL> open_autoencoder(const fs::path& folder) {
 }
 
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                      std::shared_ptr<const Dataset> validation, const fs::path& output) {
-  const auto model = new_autoencoder(recipe, output);
+                      std::shared_ptr<const Dataset> validation, const fs::path& output,
+                      torch::Device device) {
+  const auto model = new_autoencoder(recipe, output, device);
   const double allowed = recipe.trainer.max_damaged;
-  const auto learned = std::make_shared<BatchReader>(training, allowed);
-  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
+  const auto learned = std::make_shared<BatchReader>(training, allowed, device);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed, device);
   const auto judges = std::make_shared<const AutoencoderJudges>(
-      judges_of(recipe.autoencoder_loss, output / recipe.scorer, recipe.trainer.seed));
+      judges_of(recipe.autoencoder_loss, output / recipe.scorer, recipe.trainer.seed, device));
   const Tensor* last_kernel = slot_of(*model, kLastKernel);
   Task task;
   task.name = "autoencoder";
@@ -130,12 +135,12 @@ Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> train
     Batch batch = learned->read(draw);
     const Tensor moments = model->encode_moments(batch.pictures);
     const std::int64_t channels = moments.size(1) / 2;
-    const Tensor noise = at::randn({moments.size(0), channels, moments.size(2), moments.size(3)},
-                                   generator_of(draw.seed), torch::TensorOptions());
+    const Tensor noise = normal_numbers(
+        {moments.size(0), channels, moments.size(2), moments.size(3)}, draw.seed, moments.device());
     const Tensor made = model->decode(sample_moments(moments, noise));
     const Tensor kl = kl_loss(moments);
     Loss loss;
-    loss.parts = {{"kl", kl.item<double>()}};
+    loss.parts = {{"kl", kl.detach()}};
     const Tensor error = error_of(*judges, made, batch.pictures, loss.parts);
     loss.total = error + judges->weights.kl * kl;
     if (judges->discriminator)

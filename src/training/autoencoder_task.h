@@ -17,7 +17,7 @@ namespace sumi {
 /// pictures'. The result: OUTPUT/model/vae, with scaling_factor = 1 / deviation of the latents.
 Task autoencoder_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                       std::shared_ptr<const Dataset> validation,
-                      const std::filesystem::path& output);
+                      const std::filesystem::path& output, torch::Device device);
 
 /// Opens a vae: `folder` is a training's output, a diffusers folder or the component itself.
 std::shared_ptr<AutoencoderKL> open_autoencoder(const std::filesystem::path& folder);

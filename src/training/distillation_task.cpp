@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/sent_to.h"
 #include "diffusion/guidance.h"
 #include "diffusion/plan.h"
 #include "training/export.h"
@@ -54,7 +55,8 @@ void own_weights(UNet& unet) {
   for (const auto& [name, slot] : unet.parameters()) *slot = slot->to(torch::kFloat).clone();
 }
 
-std::shared_ptr<Distiller> make_distiller(const Recipe& recipe, const fs::path& output) {
+std::shared_ptr<Distiller> make_distiller(const Recipe& recipe, const fs::path& output,
+                                          torch::Device device) {
   const fs::path start = starting_folder(recipe, output);
   ModelParts student = open_model_parts(start, output, add_scale_input);
   UNet target = open_unet(start, add_scale_input);
@@ -68,19 +70,28 @@ std::shared_ptr<Distiller> make_distiller(const Recipe& recipe, const fs::path& 
                 "distil a U-Net that was taught epsilon or v_prediction, or use method guidance");
   check(recipe.objective, student.schedule);
   Objective objective(student.schedule, recipe.objective);
-  return std::make_shared<Distiller>(Distiller{std::move(student), open_unet(start), target,
+  UNet teacher = open_unet(start);
+  place(student, device);
+  place(teacher, device);
+  place(target, device);
+  return std::make_shared<Distiller>(Distiller{std::move(student), std::move(teacher), target,
                                                std::move(objective), recipe.distillation,
                                                recipe.checkpoint_blocks});
 }
 
-/// One number for each item, [N, 1, 1, 1].
-template <class Number>
-Tensor column(std::span<const NoiseLevel> levels, const Number& number) {
-  std::vector<float> values;
-  for (const auto& level : levels) values.push_back(static_cast<float>(number(level)));
-  return torch::tensor(values).view({-1, 1, 1, 1});
+/// One number for each item of `like`, [N, 1, 1, 1] beside it.
+Tensor column(const std::vector<float>& values, const Tensor& like) {
+  return sent_to(like.device(), torch::tensor(values)).view({-1, 1, 1, 1});
 }
 
+template <class Number>
+Tensor column(std::span<const NoiseLevel> levels, const Tensor& like, const Number& number) {
+  std::vector<float> values;
+  for (const auto& level : levels) values.push_back(static_cast<float>(number(level)));
+  return column(values, like);
+}
+
+/// `timesteps`: [N], on the host.
 Levels levels_at(const Schedule& schedule, const Tensor& timesteps) {
   Levels levels;
   for (std::int64_t i = 0; i < timesteps.numel(); ++i)
@@ -99,11 +110,12 @@ Lesson lesson_of(const Distiller& d, const Batch& batch, std::uint64_t seed) {
   const c10::NoGradGuard no_grad;
   Lesson lesson;
   lesson.clean = scaled_latents(*d.student.autoencoder, batch.pictures);
-  lesson.noise = training_noise(d.objective.config, lesson.clean.sizes(), mix_seed(seed, 1));
+  const auto device = lesson.clean.device();
+  lesson.noise =
+      training_noise(d.objective.config, lesson.clean.sizes(), mix_seed(seed, 1), device);
   lesson.context = context_of(d.student, batch.captions);
   lesson.unsaid = context_of(d.student, std::vector<std::string>(batch.captions.size()));
-  const Tensor u =
-      at::rand({lesson.clean.size(0)}, generator_of(mix_seed(seed, 3)), torch::TensorOptions());
+  const Tensor u = sent_to(device, uniform_numbers(lesson.clean.size(0), mix_seed(seed, 3)));
   lesson.scales = d.config.guidance_low + (d.config.guidance_high - d.config.guidance_low) * u;
   return lesson;
 }
@@ -112,8 +124,9 @@ Lesson lesson_of(const Distiller& d, const Batch& batch, std::uint64_t seed) {
 Tensor guided_output(const UNet& teacher, const Tensor& input, const Tensor& timesteps,
                      const Lesson& lesson) {
   const c10::NoGradGuard no_grad;
+  const Tensor time = sent_to(input.device(), timesteps);
   const auto outputs = teacher
-                           .forward(at::cat({input, input}), at::cat({timesteps, timesteps}),
+                           .forward(at::cat({input, input}), at::cat({time, time}),
                                     at::cat({lesson.context, lesson.unsaid}))
                            .chunk(2);
   return outputs[1] + lesson.scales.view({-1, 1, 1, 1}) * (outputs[0] - outputs[1]);
@@ -124,11 +137,11 @@ Tensor told_output(const UNet& network, const Tensor& input, const Tensor& times
   UNetOptions options;
   options.timestep_cond = guidance_embedding(scales - 1, kScaleWidth);
   options.recompute_blocks = checkpoint_blocks;
-  return network.forward(input, timesteps, context, options);
+  return network.forward(input, sent_to(input.device(), timesteps), context, options);
 }
 
 Tensor scaled_input(const Parameterisation& scale, const Tensor& x, const Levels& levels) {
-  return column(levels, [&](NoiseLevel level) { return scale.scalings(level).in; }) * x;
+  return column(levels, x, [&](NoiseLevel level) { return scale.scalings(level).in; }) * x;
 }
 
 /// The picture that a consistency network sees at the end of the trajectory through x.
@@ -145,8 +158,7 @@ Tensor endpoint(const Distiller& d, const UNet& network, const Tensor& x, const 
     skips.push_back(static_cast<float>(boundary.skip));
     outs.push_back(static_cast<float>(boundary.out));
   }
-  return torch::tensor(skips).view({-1, 1, 1, 1}) * x +
-         torch::tensor(outs).view({-1, 1, 1, 1}) * clean;
+  return column(skips, x) * x + column(outs, x) * clean;
 }
 
 /// Latent consistency distillation (Luo et al. 2023, algorithm 1).
@@ -154,7 +166,7 @@ Tensor consistency_loss(const Distiller& d, const Batch& batch, std::uint64_t se
   const Lesson lesson = lesson_of(d, batch, seed);
   const auto count = lesson.clean.size(0);
   const int steps = d.config.solver_steps, stride = d.objective.schedule.size() / steps;
-  const Tensor u = at::rand({count}, generator_of(mix_seed(seed, 2)), torch::TensorOptions());
+  const Tensor u = uniform_numbers(count, mix_seed(seed, 2));
   const Tensor place = ((at::arange(count) + u) / count * steps).floor().clamp_max(steps - 1);
   const Tensor now = (place + 1) * stride - 1, next = (now - stride).clamp_min(0);
   const Levels from = levels_at(d.objective.schedule, now),
@@ -182,7 +194,7 @@ Tensor guidance_loss(const Distiller& d, const Batch& batch, std::uint64_t seed)
   const Tensor found = told_output(d.student.network.unet(), input, timesteps, lesson.context,
                                    lesson.scales, d.checkpoint_blocks);
   const Tensor weights =
-      column(levels, [&](NoiseLevel level) { return error_weight(d.objective, level); });
+      column(levels, input, [&](NoiseLevel level) { return error_weight(d.objective, level); });
   return (weights * (found - wanted).square()).mean();
 }
 
@@ -216,18 +228,18 @@ Wish wish_for(const Distiller& d, const std::vector<std::string>& prompts, int s
   const auto& vae = d.student.autoencoder->config();
   const int halvings = static_cast<int>(vae.block_out_channels.size()) - 1;
   const std::int64_t side = size_px >> halvings;
-  return {
-      context_of(d.student, prompts),
-      context_of(d.student, std::vector<std::string>(prompts.size())),
-      at::full({count}, d.config.guidance_scale),
-      at::randn({count, vae.latent_channels, side, side}, generator_of(1), torch::TensorOptions())};
+  const auto device = device_of(*d.student.autoencoder);
+  return {context_of(d.student, prompts),
+          context_of(d.student, std::vector<std::string>(prompts.size())),
+          at::full({count}, d.config.guidance_scale, torch::TensorOptions().device(device)),
+          normal_numbers({count, vae.latent_channels, side, side}, 1, device)};
 }
 
 Tensor draw(const Plan& plan, const Network& network, const Tensor& noise) {
   const c10::NoGradGuard no_grad;
   auto fresh = generator_of(2);
   const NoiseSource source = [fresh](const Tensor& like) {
-    return at::randn(like.sizes(), fresh, torch::TensorOptions());
+    return sent_to(like.device(), at::randn(like.sizes(), fresh, torch::TensorOptions()));
   };
   return plan.run(plan.denoiser(network), noise * plan.initial_scale, source);
 }
@@ -332,8 +344,8 @@ Tensor pseudo_huber(const Tensor& difference, double c) {
 
 Tensor clean_estimate(const Parameterisation& scale, const Tensor& x, const Tensor& output,
                       std::span<const NoiseLevel> levels) {
-  return column(levels, [&](NoiseLevel level) { return scale.scalings(level).skip; }) * x +
-         column(levels, [&](NoiseLevel level) { return scale.scalings(level).out; }) * output;
+  return column(levels, x, [&](NoiseLevel level) { return scale.scalings(level).skip; }) * x +
+         column(levels, x, [&](NoiseLevel level) { return scale.scalings(level).out; }) * output;
 }
 
 Tensor solver_step(const Parameterisation& scale, const Tensor& x, const Tensor& output,
@@ -341,16 +353,17 @@ Tensor solver_step(const Parameterisation& scale, const Tensor& x, const Tensor&
   const Tensor clean = clean_estimate(scale, x, output, now);
   const auto alpha = [](NoiseLevel level) { return level.alpha; };
   const auto sigma = [](NoiseLevel level) { return level.sigma; };
-  const Tensor noise = (x - column(now, alpha) * clean) / column(now, sigma);
-  return column(next, alpha) * clean + column(next, sigma) * noise;
+  const Tensor noise = (x - column(now, x, alpha) * clean) / column(now, x, sigma);
+  return column(next, x, alpha) * clean + column(next, x, sigma) * noise;
 }
 
 Task distillation_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                       std::shared_ptr<const Dataset> validation, const fs::path& output) {
-  const auto distiller = make_distiller(recipe, output);
+                       std::shared_ptr<const Dataset> validation, const fs::path& output,
+                       torch::Device device) {
+  const auto distiller = make_distiller(recipe, output, device);
   const double allowed = recipe.trainer.max_damaged;
-  const auto learned = std::make_shared<BatchReader>(training, allowed);
-  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
+  const auto learned = std::make_shared<BatchReader>(training, allowed, device);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed, device);
   const int size_px = training->config().size_px;
   const auto wished = captions_of(*validation, std::min(kEndpoints, recipe.validation_samples));
   const auto shown =

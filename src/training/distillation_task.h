@@ -20,7 +20,7 @@ namespace sumi {
 ///   - guidance: it learns the teacher's guided output. The result keeps the teacher's scheduler.
 Task distillation_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                        std::shared_ptr<const Dataset> validation,
-                       const std::filesystem::path& output);
+                       const std::filesystem::path& output, torch::Device device);
 
 /// Consistency models' condition that nothing changes at timestep 0 (Luo et al. 2023, appendix):
 /// f = skip x + out clean, with the data's deviation 0.5 and t scaled by `timestep_scaling`.

@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 
 #include "core/error.h"
+#include "core/sent_to.h"
 #include "data/edit_pair.h"
 #include "diffusion/guidance.h"
 #include "diffusion/plan.h"
@@ -65,10 +66,11 @@ void widen(UNetConfig& config, StateDict& state) {
 }
 
 std::shared_ptr<Editor> make_editor(const Recipe& recipe, const Dataset& world,
-                                    const fs::path& output) {
+                                    const fs::path& output, torch::Device device) {
   ModelParts parts = recipe.init_from.empty()
                          ? from_scratch(recipe, world, output)
                          : open_model_parts(starting_folder(recipe, output), output, widen);
+  place(parts, device);
   check(recipe.objective, parts.schedule);
   Objective objective(parts.schedule, recipe.objective);
   return std::make_shared<Editor>(
@@ -76,7 +78,7 @@ std::shared_ptr<Editor> make_editor(const Recipe& recipe, const Dataset& world,
 }
 
 /// Leaves out some instructions, some pictures and some of both, so that each can be guided by.
-/// Returns which pictures stay, [N, 1, 1, 1].
+/// Returns which pictures stay, [N, 1, 1, 1] on the host.
 Tensor drop_conditions(std::vector<std::string>& instructions, std::uint64_t seed) {
   Tensor kept = at::ones({static_cast<std::int64_t>(instructions.size()), 1, 1, 1});
   for (std::size_t i = 0; i < instructions.size(); ++i) {
@@ -91,8 +93,10 @@ Tensor drop_conditions(std::vector<std::string>& instructions, std::uint64_t see
 Tensor loss_of(const Editor& editor, const Batch& batch, const Tensor& kept, std::uint64_t seed) {
   const ModelParts& parts = editor.parts;
   const Tensor clean = scaled_latents(*parts.autoencoder, batch.pictures);
-  const Tensor given = unscaled_latents(*parts.autoencoder, batch.given) * kept;
-  const Tensor noise = training_noise(editor.objective.config, clean.sizes(), mix_seed(seed, 1));
+  const Tensor given =
+      unscaled_latents(*parts.autoencoder, batch.given) * sent_to(clean.device(), kept);
+  const Tensor noise =
+      training_noise(editor.objective.config, clean.sizes(), mix_seed(seed, 1), clean.device());
   const Tensor timesteps =
       stratified_timesteps(editor.objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
   const Tensor context = context_of(parts, batch.captions);
@@ -129,11 +133,12 @@ std::vector<Image> edited(const Editor& editor, std::span<const EditPair> pairs)
     instructions.push_back(pair.instruction);
   }
   const ModelParts& parts = editor.parts;
-  const Tensor latents = unscaled_latents(*parts.autoencoder, tensor_of(given));
+  const auto device = device_of(*parts.autoencoder);
+  const Tensor latents = unscaled_latents(*parts.autoencoder, tensor_of(given, device));
   ScheduleConfig schedule = parts.schedule;
   schedule.timestep_spacing = kSpacing;
   const Plan plan = make_plan(schedule, find_sampler(kSampler), kSteps);
-  const Tensor noise = at::randn(latents.sizes(), generator_of(1), torch::TensorOptions());
+  const Tensor noise = normal_numbers(latents.sizes(), 1, device);
   return pictures_of(decoded(
       *parts.autoencoder,
       plan.run(plan.denoiser(guided(parts, latents, instructions)), noise * plan.initial_scale)));
@@ -182,8 +187,8 @@ NamedNumbers restoration(const Editor& editor, std::span<const EditPair> pairs) 
     wanted.push_back(pair.wanted);
   }
   const auto& autoencoder = *editor.parts.autoencoder;
-  const auto through =
-      pictures_of(decoded(autoencoder, scaled_latents(autoencoder, tensor_of(wanted))));
+  const Tensor pictures = tensor_of(wanted, device_of(autoencoder));
+  const auto through = pictures_of(decoded(autoencoder, scaled_latents(autoencoder, pictures)));
   return {{"psnr_given", mean_psnr(pairs, given)},
           {"psnr_edited", mean_psnr(pairs, edited_in_parts(editor, pairs))},
           {"psnr_floor", mean_psnr(pairs, through)}};
@@ -218,11 +223,14 @@ Tensor widened_with_zeros(const Tensor& kernel) {
 }
 
 Task editing_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                  std::shared_ptr<const Dataset> validation, const fs::path& output) {
-  const auto editor = make_editor(recipe, *training, output);
+                  std::shared_ptr<const Dataset> validation, const fs::path& output,
+                  torch::Device device) {
+  const auto editor = make_editor(recipe, *training, output, device);
   const double allowed = recipe.trainer.max_damaged;
-  const auto learned = std::make_shared<BatchReader>(edits_of(training, recipe.edits), allowed);
-  const auto unseen = std::make_shared<BatchReader>(edits_of(validation, recipe.edits), allowed);
+  const auto learned =
+      std::make_shared<BatchReader>(edits_of(training, recipe.edits), allowed, device);
+  const auto unseen =
+      std::make_shared<BatchReader>(edits_of(validation, recipe.edits), allowed, device);
   const auto count = static_cast<std::size_t>(std::min(kRestored, recipe.validation_samples));
   const auto damaged = std::make_shared<const std::vector<EditPair>>(first_pairs(
       *validation, recipe.edits, count, [](const EditPair& pair) { return restores(pair.kind); }));

@@ -17,7 +17,8 @@ namespace sumi {
 /// restore a damaged picture, the mean PSNR in dB of the edited one (psnr_edited), of the damaged
 /// one (psnr_given) and of the original through the autoencoder (psnr_floor).
 Task editing_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                  std::shared_ptr<const Dataset> validation, const std::filesystem::path& output);
+                  std::shared_ptr<const Dataset> validation, const std::filesystem::path& output,
+                  torch::Device device);
 
 /// conv_in.weight [out, in, 3, 3] with zeros for `in` more channels, so that the network gives at
 /// first what it gave before.

@@ -67,8 +67,21 @@ void GradientSum::add(int batch, Block& block) {
   Loss loss = task_.loss(draw);
   block.damage.add(loss.damage);
   (loss.total / config_.accumulation).backward();
-  block.losses.push_back(loss.total.item<double>());
-  block.parts = std::move(loss.parts);
+  block.totals.push_back(loss.total.detach());
+  block.last_parts = std::move(loss.parts);
+}
+
+/// All numbers in one go: a GPU is waited for once per update, not once per batch and part.
+void GradientSum::read_losses(Block& block) {
+  std::vector<Tensor> scalars = std::move(block.totals);
+  const std::size_t batches = scalars.size();
+  for (const auto& [name, scalar] : block.last_parts) scalars.push_back(scalar);
+  for (auto& scalar : scalars) scalar = scalar.to(torch::kDouble).reshape({});
+  const Tensor read = at::stack(scalars).cpu();
+  const auto* values = read.data_ptr<double>();
+  block.losses.assign(values, values + batches);
+  for (std::size_t i = 0; i < block.last_parts.size(); ++i)
+    block.parts.emplace_back(block.last_parts[i].first, values[batches + i]);
 }
 
 /// The gradients of `count` batches from `batch` on, and of nothing else.
@@ -100,6 +113,7 @@ GradientSum::Block GradientSum::computed(std::int64_t first, std::uint64_t damag
     const Bf16Products products(config_.precision == "bf16");
     sum(processes_.rank() * own_count_, own_count_, halvings_within(processes_.count(), kHalvings),
         block);
+    read_losses(block);
   };
   if (processes_.count() == 1) {
     compute();

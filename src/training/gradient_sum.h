@@ -16,8 +16,8 @@ namespace sumi {
 /// What the batches of one update came to.
 struct UpdateLoss {
   double mean = 0;
-  std::vector<std::pair<std::string, double>> parts;  ///< of the last batch
-  Damage damage;                                      ///< on the way to all of them
+  NamedNumbers parts;  ///< of the last batch
+  Damage damage;       ///< on the way to all of them
 };
 
 /// The gradients of an update's `accumulation` batches, added up over all processes. Each process
@@ -49,8 +49,10 @@ class GradientSum {
     std::int64_t first = 0;      ///< good samples before the update
     std::uint64_t damaged = 0;   ///< damaged ones before the block
     std::uint64_t seed = 0;      ///< of the update
-    std::vector<double> losses;  ///< of each batch
-    std::vector<std::pair<std::string, double>> parts;
+    std::vector<Tensor> totals;  ///< of each batch, where they are computed
+    NamedScalars last_parts;     ///< of the last batch
+    std::vector<double> losses;  ///< the totals, read
+    NamedNumbers parts;          ///< and the parts
     Damage damage;
     std::optional<Error> error;
   };
@@ -65,6 +67,7 @@ class GradientSum {
   Block computed(std::int64_t first, std::uint64_t damaged, std::uint64_t seed);
   void sum(int batch, int count, int halvings, Block& block);
   void add(int batch, Block& block);
+  static void read_losses(Block& block);
   void clear();
   std::vector<double> settled(Block& block, std::uint64_t damaged);
   UpdateLoss joined(Block&& block, const std::vector<double>& losses);

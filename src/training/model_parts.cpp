@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/paths.h"
+#include "core/sent_to.h"
 #include "diffusion/plan.h"
 #include "training/autoencoder_task.h"
 #include "training/export.h"
@@ -91,6 +92,12 @@ ModelParts open_model_parts(const fs::path& folder, const fs::path& output,
           read_schedule(folder)};
 }
 
+void place(const ModelParts& parts, torch::Device device) {
+  place(*parts.autoencoder, device);
+  place(parts.text, device);
+  place(parts.network, device);
+}
+
 const char* name_of(const DiffusionNetwork& network) {
   return network.is_transformer() ? "transformer" : "unet";
 }
@@ -117,7 +124,8 @@ Tensor decoded(const AutoencoderKL& autoencoder, const Tensor& latents) {
 }
 
 Tensor context_of(const ModelParts& parts, const std::vector<std::string>& prompts) {
-  return parts.text.forward(ids_of(prompts, parts.tokenizer)).last_hidden;
+  return parts.text.forward(sent_to(device_of(parts.text), ids_of(prompts, parts.tokenizer)))
+      .last_hidden;
 }
 
 void write_model_parts(const ModelParts& parts, const PublishedAs& as, const std::string& storage,

@@ -43,6 +43,9 @@ ModelParts open_model_parts(const std::filesystem::path& folder,
 /// Its U-Net once more, as it is published. Throws Error where there is none.
 UNet open_unet(const std::filesystem::path& folder, const UNetChange& change = {});
 
+/// Moves all networks of a model to a device.
+void place(const ModelParts& parts, torch::Device device);
+
 /// What the network is called in a diffusers folder: "unet" or "transformer".
 const char* name_of(const DiffusionNetwork& network);
 std::int64_t out_channels(const DiffusionNetwork& network);
@@ -55,7 +58,7 @@ Tensor unscaled_latents(const AutoencoderKL& autoencoder, const Tensor& pictures
 /// Back from scaled latents. No gradient.
 Tensor decoded(const AutoencoderKL& autoencoder, const Tensor& latents);
 
-/// What the network is told of prompts. [N, tokens, width].
+/// What the network is told of prompts, where the text tower lies. [N, tokens, width].
 Tensor context_of(const ModelParts& parts, const std::vector<std::string>& prompts);
 
 /// What the written folder says of itself.

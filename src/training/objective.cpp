@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/sent_to.h"
 #include "training/randomness.h"
 
 namespace sumi {
@@ -39,17 +40,17 @@ Objective::Objective(const ScheduleConfig& process, const ObjectiveConfig& taugh
       continuous(process.beta_schedule == "flow") {}
 
 Tensor stratified_timesteps(const Objective& objective, int count, std::uint64_t seed) {
-  const Tensor u = at::rand({count}, generator_of(seed), torch::TensorOptions());
-  const Tensor quantile =
-      (at::arange(count, torch::TensorOptions().dtype(torch::kFloat)) + u) / count;
+  const Tensor quantile = (at::arange(count, torch::TensorOptions().dtype(torch::kFloat)) +
+                           uniform_numbers(count, seed)) /
+                          count;
   const Tensor t = placed(objective.config, quantile) * objective.schedule.size();
   return objective.continuous ? t : t.floor().clamp_max(objective.schedule.size() - 1);
 }
 
-Tensor training_noise(const ObjectiveConfig& config, at::IntArrayRef sizes, std::uint64_t seed) {
+Tensor training_noise(const ObjectiveConfig& config, at::IntArrayRef sizes, std::uint64_t seed,
+                      torch::Device device) {
   const auto normal = [&](at::IntArrayRef shape, std::uint64_t part) {
-    return at::randn(shape, generator_of(part == 0 ? seed : mix_seed(seed, part)),
-                     torch::TensorOptions());
+    return normal_numbers(shape, part == 0 ? seed : mix_seed(seed, part), device);
   };
   Tensor noise = normal(sizes, 0);
   const std::int64_t n = sizes[0], channels = sizes[1];
@@ -84,14 +85,14 @@ Tensor diffusion_loss(const Objective& objective, const Network& network, const 
                       const Tensor& noise, const Tensor& timesteps, const Tensor& masks) {
   std::vector<NoiseLevel> levels;
   std::vector<float> weights;
-  const Tensor t = timesteps.cpu();
-  for (std::int64_t i = 0; i < t.numel(); ++i) {
-    levels.push_back(objective.schedule.level(t.data_ptr<float>()[i]));
+  for (std::int64_t i = 0; i < timesteps.numel(); ++i) {
+    levels.push_back(objective.schedule.level(timesteps.data_ptr<float>()[i]));
     weights.push_back(static_cast<float>(error_weight(objective, levels.back())));
   }
   const TrainingPair pair = training_pair(objective.scale, clean, noise, levels);
-  const Tensor error = mean_squares(network(pair.input, timesteps) - pair.target, masks);
-  return (torch::tensor(weights).to(error.device()) * error).mean();
+  const Tensor output = network(pair.input, sent_to(clean.device(), timesteps));
+  const Tensor error = mean_squares(output - pair.target, masks);
+  return (sent_to(error.device(), torch::tensor(weights)) * error).mean();
 }
 
 }  // namespace sumi

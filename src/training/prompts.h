@@ -29,7 +29,8 @@ ClipTokenizer copied_tokenizer(const std::filesystem::path& from,
 /// The config with what the tokenizer decides: vocabulary, length and end.
 ClipTextConfig fitted(ClipTextConfig config, const ClipTokenizer& tokenizer);
 
-/// Start, tokens, end, padding of each prompt; what is too long is cut. int64 [N, max_length].
+/// Start, tokens, end, padding of each prompt; what is too long is cut. int64 [N, max_length], on
+/// the host.
 Tensor ids_of(std::span<const std::string> prompts, const ClipTokenizer& tokenizer);
 
 }  // namespace sumi

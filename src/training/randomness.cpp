@@ -2,6 +2,8 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "core/sent_to.h"
+
 namespace sumi {
 
 std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t number) {
@@ -12,5 +14,13 @@ std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t number) {
 }
 
 at::Generator generator_of(std::uint64_t seed) { return at::detail::createCPUGenerator(seed); }
+
+Tensor normal_numbers(at::IntArrayRef sizes, std::uint64_t seed, torch::Device device) {
+  return sent_to(device, at::randn(sizes, generator_of(seed), torch::TensorOptions()));
+}
+
+Tensor uniform_numbers(std::int64_t count, std::uint64_t seed) {
+  return at::rand({count}, generator_of(seed), torch::TensorOptions());
+}
 
 }  // namespace sumi

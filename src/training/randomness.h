@@ -16,4 +16,11 @@ std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t number);
 /// Torch's CPU generator started from a seed.
 at::Generator generator_of(std::uint64_t seed);
 
+/// Unit normal numbers. The host draws them, so that they are the same on every device.
+Tensor normal_numbers(at::IntArrayRef sizes, std::uint64_t seed,
+                      torch::Device device = torch::kCPU);
+
+/// Numbers in [0, 1), on the host. [count].
+Tensor uniform_numbers(std::int64_t count, std::uint64_t seed);
+
 }  // namespace sumi

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/paths.h"
+#include "core/sent_to.h"
 #include "training/picture_tensor.h"
 
 namespace sumi {
@@ -25,12 +26,13 @@ Tensor masks_of(const std::vector<Sample>& samples, std::int64_t height, std::in
   return masks;
 }
 
-Batch ready(SampleBatch&& samples) {
+Batch ready(SampleBatch&& samples, torch::Device device) {
   std::vector<Image> pictures, given;
   Batch batch;
   const auto& first = samples.samples.front().picture;
   batch.height = first.height, batch.width = first.width;
-  batch.masks = masks_of(samples.samples, batch.height, batch.width);
+  if (const Tensor masks = masks_of(samples.samples, batch.height, batch.width); masks.defined())
+    batch.masks = sent_to(device, masks);
   for (auto& sample : samples.samples) {
     if (sample.recalled.empty()) pictures.push_back(std::move(sample.picture));
     if (sample.given.width > 0) given.push_back(std::move(sample.given));
@@ -38,8 +40,8 @@ Batch ready(SampleBatch&& samples) {
     batch.keys.push_back(std::move(sample.key));
     batch.recalled.push_back(std::move(sample.recalled));
   }
-  if (!pictures.empty()) batch.pictures = tensor_of(pictures);
-  if (!given.empty()) batch.given = tensor_of(given);
+  if (!pictures.empty()) batch.pictures = tensor_of(pictures, device);
+  if (!given.empty()) batch.given = tensor_of(given, device);
   batch.damage = std::move(samples.damage);
   return batch;
 }
@@ -61,13 +63,14 @@ void tell_shapes(const BucketOrder& order) {
 
 }  // namespace
 
-BatchReader::BatchReader(Loader::SampleSource source, double max_damaged)
-    : source_([source = std::move(source)](int) { return source; }) {
+BatchReader::BatchReader(Loader::SampleSource source, double max_damaged, torch::Device device)
+    : source_([source = std::move(source)](int) { return source; }), device_(device) {
   options_.max_damaged = max_damaged;
 }
 
 BatchReader::BatchReader(std::shared_ptr<const Dataset> dataset, double max_damaged,
-                         Recall recall) {
+                         torch::Device device, Recall recall)
+    : device_(device) {
   options_.max_damaged = max_damaged;
   options_.in_place = dataset->keeps_shapes();
   options_.threads = threads_for(*dataset);
@@ -102,7 +105,7 @@ std::optional<Batch> BatchReader::read_ahead(const Draw& draw, std::uint64_t sta
   }
   try {
     if (SampleBatch batch = share_loader_->next(); batch.damage.count == 0)
-      return ready(std::move(batch));
+      return ready(std::move(batch), device_);
   } catch (const Error&) {
     // Too many are damaged: the plain way says so with the right numbers.
   }
@@ -122,7 +125,7 @@ Batch BatchReader::read(const Draw& draw) {
     options_.ahead = options_.threads > 1 ? 2 * draw.count : draw.count;
     loader_ = std::make_unique<Loader>(source_(draw.count), options_, start, draw.damaged);
   }
-  return ready(loader_->next());
+  return ready(loader_->next(), device_);
 }
 
 Damage BatchReader::visit(int samples, int batch_size,

@@ -26,15 +26,17 @@ struct Batch {
   Damage damage;                                 ///< samples passed over on the way to these
 };
 
-/// A world as tasks see it. Reads ahead: while one batch is computed, a thread paints the one that
-/// follows. Damaged samples are passed over. The order of calls never changes what a call returns.
+/// A world as tasks see it, its batches on the device of the model. Reads ahead: while one batch is
+/// computed, a thread paints the one that follows. Damaged samples are passed over. The order of
+/// calls never changes what a call returns.
 class BatchReader {
  public:
   /// `max_damaged`: the share of damaged samples above which reading throws Error. Where the world
   /// keeps the shapes of its pictures, each batch is of one shape. `recall` is asked before a
   /// picture is decoded.
-  BatchReader(std::shared_ptr<const Dataset> dataset, double max_damaged, Recall recall = {});
-  BatchReader(Loader::SampleSource source, double max_damaged);
+  BatchReader(std::shared_ptr<const Dataset> dataset, double max_damaged, torch::Device device,
+              Recall recall = {});
+  BatchReader(Loader::SampleSource source, double max_damaged, torch::Device device);
 
   Batch read(const Draw& draw);
 
@@ -47,6 +49,7 @@ class BatchReader {
   /// The samples in the order for batches of `count`.
   std::function<Loader::SampleSource(int count)> source_;
   LoaderOptions options_;
+  torch::Device device_;
   std::unique_ptr<Loader> loader_;
 
   std::optional<Batch> read_ahead(const Draw& draw, std::uint64_t start);

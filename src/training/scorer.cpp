@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/sent_to.h"
 #include "nn/in_place.h"
 #include "training/export.h"
 #include "training/prompts.h"
@@ -29,9 +30,10 @@ Tensor unit_length(const Tensor& vectors) {
 
 Tensor pairs_loss(const ImageTextScorer& scorer, const ClipTokenizer& tokenizer,
                   const Batch& batch) {
-  return contrastive_loss(scorer.picture_vectors(batch.pictures),
-                          scorer.prompt_vectors(ids_of(batch.captions, tokenizer)),
-                          scorer.sharpness());
+  return contrastive_loss(
+      scorer.picture_vectors(batch.pictures),
+      scorer.prompt_vectors(sent_to(batch.pictures.device(), ids_of(batch.captions, tokenizer))),
+      scorer.sharpness());
 }
 
 }  // namespace
@@ -94,15 +96,17 @@ Tensor contrastive_loss(const Tensor& pictures, const Tensor& prompts, const Ten
 }
 
 Task scorer_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                 std::shared_ptr<const Dataset> validation, const fs::path& output) {
+                 std::shared_ptr<const Dataset> validation, const fs::path& output,
+                 torch::Device device) {
   const auto tokenizer =
       learned_tokenizer(recipe.tokenizer, *training, output / "model" / "tokenizer");
   const auto scorer =
       std::make_shared<ImageTextScorer>(recipe.image_tower, fitted(recipe.text_encoder, tokenizer));
   initialise(*scorer, recipe.trainer.seed);
+  place(*scorer, device);
   const double allowed = recipe.trainer.max_damaged;
-  const auto learned = std::make_shared<BatchReader>(training, allowed);
-  const auto unseen = std::make_shared<BatchReader>(validation, allowed);
+  const auto learned = std::make_shared<BatchReader>(training, allowed, device);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed, device);
   Task task;
   task.name = "image_text_scorer";
   task.parameters = scorer->parameters();

@@ -61,7 +61,8 @@ Tensor contrastive_loss(const Tensor& pictures, const Tensor& prompts, const Ten
 
 /// Trains a scorer. The result: OUTPUT/model with config.json, model.safetensors and tokenizer/.
 Task scorer_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
-                 std::shared_ptr<const Dataset> validation, const std::filesystem::path& output);
+                 std::shared_ptr<const Dataset> validation, const std::filesystem::path& output,
+                 torch::Device device);
 
 /// A trained scorer and its vocabulary.
 struct OpenedScorer {

@@ -35,12 +35,14 @@ struct Draw {
 
 /// Numbers by name, for the log.
 using NamedNumbers = std::vector<std::pair<std::string, double>>;
+/// The same as scalars on the device that computes them, which nobody waits for.
+using NamedScalars = std::vector<std::pair<std::string, Tensor>>;
 
 /// A loss to descend (a scalar with a graph), its parts, for the log, and the damaged samples that
 /// were passed over for it.
 struct Loss {
   Tensor total;
-  NamedNumbers parts;
+  NamedScalars parts;  ///< without graphs; read when the update's batches are all computed
   Damage damage = {};
 };
 

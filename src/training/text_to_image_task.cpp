@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/sent_to.h"
 #include "models/conditioning.h"
 #include "models/diffusion_network.h"
 #include "training/autoencoder_task.h"
@@ -75,9 +76,10 @@ void check_channels(const ModelParts& parts) {
 }
 
 std::shared_ptr<Learner> make_learner(const Recipe& recipe, const Dataset& world,
-                                      const fs::path& output) {
+                                      const fs::path& output, torch::Device device) {
   ModelParts parts =
       recipe.init_from.empty() ? from_scratch(recipe, world, output) : further(recipe, output);
+  place(parts, device);
   check_channels(parts);
   check(recipe.objective, parts.schedule);
   Objective objective(parts.schedule, recipe.objective);
@@ -96,7 +98,8 @@ Tensor latents_of(const Learner& learner, const Batch& batch) {
   std::int64_t made = 0;
   for (std::size_t i = 0; i < batch.keys.size(); ++i) {
     if (!batch.recalled[i].empty()) {
-      latents.push_back(KeptTensors::restored(batch.recalled[i], shape));
+      latents.push_back(
+          sent_to(device_of(autoencoder), KeptTensors::restored(batch.recalled[i], shape)));
       continue;
     }
     latents.push_back(scaled_latents(autoencoder, batch.pictures.narrow(0, made++, 1)));
@@ -109,8 +112,9 @@ Tensor latents_of(const Learner& learner, const Batch& batch) {
 TextInputs texts_of(const Learner& learner, const std::vector<std::string>& captions) {
   const ModelParts& parts = learner.parts;
   const Tensor ids = ids_of(captions, parts.tokenizer);
+  const auto device = device_of(parts.text);
   if (!learner.texts_alone) {
-    const ClipTextOutput heard = parts.text.forward(ids);
+    const ClipTextOutput heard = parts.text.forward(sent_to(device, ids));
     return {heard.last_hidden, pooled_of(heard)};
   }
   const c10::NoGradGuard no_grad;
@@ -121,12 +125,13 @@ TextInputs texts_of(const Learner& learner, const std::vector<std::string>& capt
     const Tensor row = ids.narrow(0, i, 1);
     const auto* id = row.data_ptr<std::int64_t>();
     const auto made = [&] {
-      const ClipTextOutput heard = parts.text.forward(row);
+      const ClipTextOutput heard = parts.text.forward(sent_to(device, row));
       return at::cat({heard.last_hidden.flatten(), pooled_of(heard).flatten()});
     };
     const auto key = fmt::format("{}", fmt::join(id, id + tokens, " "));
-    const Tensor both =
-        learner.texts ? learner.texts->get(key, {tokens * width + pooled}, made) : made();
+    const Tensor both = learner.texts
+                            ? learner.texts->get(key, {tokens * width + pooled}, made).to(device)
+                            : made();
     contexts.push_back(both.narrow(0, 0, tokens * width).view({tokens, width}));
     wholes.push_back(both.narrow(0, tokens * width, pooled));
   }
@@ -170,7 +175,8 @@ void check_shapes(const Dataset& world, const ModelParts& parts) {
 Tensor loss_of(const Learner& learner, const Batch& batch, std::uint64_t seed) {
   const Objective& objective = learner.objective;
   const Tensor clean = latents_of(learner, batch);
-  const Tensor noise = training_noise(objective.config, clean.sizes(), mix_seed(seed, 1));
+  const Tensor noise =
+      training_noise(objective.config, clean.sizes(), mix_seed(seed, 1), clean.device());
   const Tensor timesteps =
       stratified_timesteps(objective, static_cast<int>(clean.size(0)), mix_seed(seed, 2));
   const TextInputs text = texts_of(learner, batch.captions);
@@ -214,15 +220,15 @@ std::vector<std::string> shown_prompts(const Recipe& recipe, const Dataset& vali
 
 Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                         std::shared_ptr<const Dataset> validation, const fs::path& output,
-                        const PictureMaker& pictures) {
-  const auto learner = make_learner(recipe, *training, output);
+                        torch::Device device, const PictureMaker& pictures) {
+  const auto learner = make_learner(recipe, *training, output, device);
   const ModelParts& parts = learner->parts;
   keep_what_comes_again(recipe, *training, *learner);
   check_shapes(*training, parts);
   const double allowed = recipe.trainer.max_damaged;
   const auto recall = learner->latents ? learner->latents->recall() : Recall();
-  const auto learned = std::make_shared<BatchReader>(training, allowed, recall);
-  const auto unseen = std::make_shared<BatchReader>(validation, allowed, recall);
+  const auto learned = std::make_shared<BatchReader>(training, allowed, device, recall);
+  const auto unseen = std::make_shared<BatchReader>(validation, allowed, device, recall);
   Task task;
   task.name = "text_to_image";
   const std::string denoiser = name_of(parts.network);

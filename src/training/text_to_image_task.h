@@ -12,9 +12,11 @@ namespace sumi {
 
 /// Teaches U-Net and text tower together, from scratch or from recipe.init_from, on the latents of
 /// a frozen autoencoder (Rombach et al. 2022). `output`: where the tokenizer is written, and what
-/// the recipe's paths are relative to. The result: OUTPUT/model, a Stable Diffusion folder.
+/// the recipe's paths are relative to. `device`: where the networks lie. The result: OUTPUT/model,
+/// a Stable Diffusion folder.
 Task text_to_image_task(const Recipe& recipe, std::shared_ptr<const Dataset> training,
                         std::shared_ptr<const Dataset> validation,
-                        const std::filesystem::path& output, const PictureMaker& pictures);
+                        const std::filesystem::path& output, torch::Device device,
+                        const PictureMaker& pictures);
 
 }  // namespace sumi

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/tensor.h"
+#include "core/torch_version.h"
 #include "core/unfinished_files.h"
 #include "data/provenance.h"
 #include "training/autoencoder_task.h"
@@ -36,13 +37,16 @@ void write_identification(const Dataset& held_back, double max_damaged, const fs
 
 Task make_task(const Recipe& recipe, const std::shared_ptr<const Dataset>& training,
                const std::shared_ptr<const Dataset>& validation, const fs::path& output,
-               const PictureMaker& pictures) {
-  if (recipe.task == "autoencoder") return autoencoder_task(recipe, training, validation, output);
-  if (recipe.task == "image_text_scorer") return scorer_task(recipe, training, validation, output);
+               torch::Device device, const PictureMaker& pictures) {
+  if (recipe.task == "autoencoder")
+    return autoencoder_task(recipe, training, validation, output, device);
+  if (recipe.task == "image_text_scorer")
+    return scorer_task(recipe, training, validation, output, device);
   if (recipe.task == "instruction_editing")
-    return editing_task(recipe, training, validation, output);
-  if (recipe.task == "distillation") return distillation_task(recipe, training, validation, output);
-  return text_to_image_task(recipe, training, validation, output, pictures);
+    return editing_task(recipe, training, validation, output, device);
+  if (recipe.task == "distillation")
+    return distillation_task(recipe, training, validation, output, device);
+  return text_to_image_task(recipe, training, validation, output, device, pictures);
 }
 
 /// The first process of each machine before its others: what it fetches and caches they find.
@@ -59,12 +63,10 @@ void in_turn(Processes& processes, const std::function<void()>& work) {
 TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtime& runtime,
                       const TrainCallbacks& callbacks) {
   check(recipe);
-  if (!runtime.device.starts_with("cpu"))
-    throw Error(fmt::format("{}: training computes on the processor only", runtime.device),
-                "leave the device out, or say cpu");
   Runtime placed = runtime;
   if (placed.threads == 0) placed.threads = recipe.threads;
-  start_torch(placed);
+  const torch::Device device = start_torch(placed);
+  if (device.is_cuda()) compute_repeatably();
   make_folder(output);
   const auto processes = callbacks.processes ? callbacks.processes : std::make_shared<Processes>();
   processes->at_first([&] {
@@ -77,7 +79,7 @@ TrainingSummary train(const Recipe& recipe, const fs::path& output, const Runtim
   in_turn(*processes, [&] {
     training = open_world(recipe.world, scorer ? "scorer" : "train", callbacks.progress);
     validation = open_world(recipe.world, "validation", callbacks.progress);
-    task = make_task(recipe, training, validation, output, callbacks.pictures);
+    task = make_task(recipe, training, validation, output, device, callbacks.pictures);
     task.write_start = [&](const fs::path& to) {
       write_file(to / "recipe.json", written(recipe).dump(2) + "\n");
     };

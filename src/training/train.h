@@ -24,7 +24,9 @@ struct TrainCallbacks {
   std::shared_ptr<Processes> processes;  ///< those that share the run; empty: this one alone
 };
 
-/// Carries out a recipe in `output`, going on by itself from the snapshots there. Leaves
+/// Carries out a recipe in `output` on runtime.device, going on by itself from the snapshots there,
+/// which may come from another device. What is random is drawn on the host, the same everywhere;
+/// results agree between devices but for rounding. Leaves
 /// `output`/model (diffusers layout), recipe.json, log.jsonl, loss.png, loss.svg and
 /// validation.png. Throws Error for what does not fit or fails; on runtime.cancel saves, then
 /// throws Cancelled.

@@ -42,10 +42,11 @@ TEST(Hinge, CountsWhatIsNotYetBeyondTheMargins) {
 
 TEST(BalancedWeight, IsTheRatioOfLengths) {
   const Tensor five = torch::tensor({3.0, 4.0});
-  EXPECT_NEAR(balanced_weight(five, torch::tensor({0.5, 0.0})), 5 / 0.5001, 1e-9);
-  EXPECT_NEAR(balanced_weight(five, torch::tensor({0.0, 200.0})), 5 / 200.0001, 1e-12);
-  EXPECT_EQ(balanced_weight(five, at::zeros({2})), 1e4);
-  EXPECT_EQ(balanced_weight(at::zeros({2}), five), 0);
+  EXPECT_NEAR(balanced_weight(five, torch::tensor({0.5, 0.0})).item<double>(), 5 / 0.5001, 1e-9);
+  EXPECT_NEAR(balanced_weight(five, torch::tensor({0.0, 200.0})).item<double>(), 5 / 200.0001,
+              1e-12);
+  EXPECT_EQ(balanced_weight(five, at::zeros({2})).item<double>(), 1e4);
+  EXPECT_EQ(balanced_weight(at::zeros({2}), five).item<double>(), 0);
 }
 
 TEST(PatchDiscriminator, GivesAMapOfScores) {
@@ -95,9 +96,9 @@ TEST(AdversarialTerm, PullsAsHardAsTheReconstructionTimesTheWeight) {
   EXPECT_EQ(term.total.item<double>(), 0);
   term.total.backward();
   EXPECT_NEAR(made.kernel.grad().norm().item<double>(), 0.5 * wanted, 0.02 * wanted);
-  EXPECT_GT(term.balance, 0);
-  EXPECT_NEAR(term.fooling, -discriminator.scores(made.pictures.detach()).mean().item<double>(),
-              1e-5);
+  EXPECT_GT(term.balance.item<double>(), 0);
+  EXPECT_NEAR(term.fooling.item<double>(),
+              -discriminator.scores(made.pictures.detach()).mean().item<double>(), 1e-5);
 }
 
 TEST(AdversarialTerm, EachSideLearnsFromItsOwnLossOnly) {
@@ -108,13 +109,13 @@ TEST(AdversarialTerm, EachSideLearnsFromItsOwnLossOnly) {
   term.total.backward({}, /*retain_graph=*/true);
   const Tensor pull = made.kernel.grad().clone();
   made.kernel.mutable_grad() = Tensor();
-  (-2 * term.balance * fixed.scores(made.pictures).mean()).backward();
+  (-2 * term.balance.item<double>() * fixed.scores(made.pictures).mean()).backward();
   EXPECT_LT((pull - made.kernel.grad()).abs().max().item<double>(),
             1e-4 * pull.abs().max().item<double>());
 
   const auto alone = small_discriminator(true);
   const Tensor judged = hinge_loss(alone.scores(made.real), alone.scores(made.pictures.detach()));
-  EXPECT_NEAR(judged.item<double>(), term.discriminator, 1e-5);
+  EXPECT_NEAR(judged.item<double>(), term.discriminator.item<double>(), 1e-5);
   judged.backward();
   const auto own = discriminator.parameters(), expected = alone.parameters();
   for (std::size_t i = 0; i < own.size(); ++i)

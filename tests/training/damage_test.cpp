@@ -97,7 +97,7 @@ TEST(Damage, ReadersPassOverItWhateverTheOrderOfCalls) {
     if (const auto caption = dataset->caption_at(i); !is_damaged(caption, "cmv"))
       expected.push_back(caption);
 
-  BatchReader reader(dataset, 0.2);
+  BatchReader reader(dataset, 0.2, torch::kCPU);
   std::vector<Draw> draws;
   std::vector<Batch> batches;
   std::vector<std::string> captions;
@@ -124,9 +124,10 @@ TEST(Damage, SharesOfSeveralReadersAreTheWhole) {
   for (const std::string damaged : {"", "cmv"}) {
     const TemporaryDirectory folder;
     const auto dataset = open_world(make_world(folder.path(), damaged), "train");
-    BatchReader whole(dataset, 0.2);
+    BatchReader whole(dataset, 0.2, torch::kCPU);
     std::vector<std::unique_ptr<BatchReader>> readers;
-    for (int i = 0; i < 3; ++i) readers.push_back(std::make_unique<BatchReader>(dataset, 0.2));
+    for (int i = 0; i < 3; ++i)
+      readers.push_back(std::make_unique<BatchReader>(dataset, 0.2, torch::kCPU));
     Damage damage;
     for (int i = 0; i < 24; ++i) {
       Draw draw{.first = 4 * i, .count = 4, .damaged = damage.count};

@@ -42,10 +42,10 @@ inline Task duel_task() {
                        torch::TensorOptions());
     };
     const Tensor made = noise(1) + duel->shift, real = noise(2) + 0.7;
-    Loss loss{0.01 * duel->shift.square().sum(), {{"discriminator", 0}}};
+    Loss loss{0.01 * duel->shift.square().sum(), {{"discriminator", at::zeros({})}}};
     if (draw.first < 96) return loss;
     const Tensor judged = hinge_loss(duel->scores(real), duel->scores(made.detach()));
-    loss.parts[0].second = judged.item<double>();
+    loss.parts[0].second = judged.detach();
     loss.total = loss.total - duel->scores_of_the_fixed(made).mean() + judged;
     return loss;
   };

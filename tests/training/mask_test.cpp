@@ -50,7 +50,7 @@ class Masks : public testing::Test {
     config.masks = kind;
     config.framing = framing;
     const auto world = std::make_shared<const Dataset>(config, folder_.path() / "cache");
-    return BatchReader(world, 0.5).read({.first = 0, .count = count});
+    return BatchReader(world, 0.5, torch::kCPU).read({.first = 0, .count = count});
   }
   TemporaryDirectory folder_;
 };

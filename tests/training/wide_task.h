@@ -54,7 +54,7 @@ inline Task wide_task(bool damaged = false, std::uint64_t most_damaged = 1u << 2
     }
     Tensor loss = loss_of(at::stack(rows));
     const auto value = loss.item<double>();
-    return Loss{loss, {{"part", value + 1}}, std::move(damage)};
+    return Loss{loss, {{"part", at::scalar_tensor(value + 1, torch::kDouble)}}, std::move(damage)};
   };
   task.validation_loss = [=] {
     return ValidationLoss{
