@@ -11,6 +11,7 @@
 #include "nn/attention.h"
 #include "nn/bf16_products.h"
 #include "nn/fused.h"
+#include "nn/kernels/trained_products.h"
 #include "nn/recompute.h"
 
 namespace sumi {
@@ -79,7 +80,7 @@ struct ConvolutionCase {
 constexpr ConvolutionCase kConvolutions[] = {
     {2, 32, 48, 8, 8, 3, 1}, {3, 20, 36, 5, 7, 3, 1},  {1, 8, 4, 1, 1, 3, 1},
     {2, 12, 24, 9, 6, 3, 2}, {2, 36, 20, 6, 6, 1, 1},  {1, 4, 8, 16, 16, 3, 1},
-    {2, 48, 8, 4, 4, 3, 1},  {32, 96, 96, 4, 4, 3, 1},
+    {2, 48, 8, 4, 4, 3, 1},  {32, 96, 96, 4, 4, 3, 1}, {7, 28, 42, 15, 18, 3, 1},
 };
 
 std::string name_of(const ConvolutionCase& c) {
@@ -105,6 +106,17 @@ TEST(TrainedConvolution, GradientsAreThoseOfLibTorch) {
       };
       expect_same(ours, plain, inputs, residual.sizes(), name_of(c));
     }
+}
+
+TEST(TrainedConvolution, ConvolutionsOfManyPixelsGoWinogradsWay) {
+  const auto way = [](std::int64_t in, std::int64_t out, ImageSize size, Factors factors) {
+    return TrainedConvolution{shape_of(in, out, 3, 1), size, factors}.by_winograd();
+  };
+  EXPECT_TRUE(way(28, 42, {7, 15, 18}, Factors::fp32));
+  EXPECT_FALSE(way(28, 42, {7, 15, 18}, Factors::bf16));
+  EXPECT_FALSE(way(8, 42, {7, 15, 18}, Factors::fp32));
+  EXPECT_FALSE(way(28, 42, {1, 15, 18}, Factors::fp32));
+  EXPECT_FALSE(way(28, 42, {200, 1, 1}, Factors::fp32));
 }
 
 Tensor plain_norm(const Tensor& x, const Tensor& shift, const Tensor& weight, const Tensor& bias,

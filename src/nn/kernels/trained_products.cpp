@@ -1,14 +1,16 @@
 #include "nn/kernels/trained_products.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <tuple>
+#include <vector>
 
 #include "nn/kernels/aligned_memory.h"
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/onednn_version.h"
+#include "nn/kernels/winograd.h"
 
 namespace sumi {
 namespace {
@@ -218,6 +220,28 @@ std::shared_ptr<const ConvolutionForward> forward_of(const TrainedConvolution& c
   return made<ConvolutionForward>(c, biased, adds, biased, adds);
 }
 
+/// Pixels of a side of Winograd's tiles.
+constexpr int kTile = 4;
+
+PictureInput pictures(const void* x, std::int64_t channels, const ImageSize& size) {
+  return {.sources = {{{static_cast<const float*>(x), channels}, {}}}, .size = size};
+}
+
+/// Kernels [out, in, 3, 3] -> [in, out, 3, 3], each from its end to its start: what the gradient to
+/// the input is a convolution with.
+std::vector<float> turned_around(const float* weight, std::int64_t in, std::int64_t out) {
+  constexpr std::int64_t kTaps = 9;
+  std::vector<float> turned(static_cast<std::size_t>(in * out * kTaps));
+#pragma omp parallel for if (in * out > 1000)
+  for (std::int64_t i = 0; i < in; ++i)
+    for (std::int64_t o = 0; o < out; ++o) {
+      const float* from = weight + (o * in + i) * kTaps;
+      std::reverse_copy(from, from + kTaps,
+                        turned.begin() + static_cast<std::ptrdiff_t>((i * out + o) * kTaps));
+    }
+  return turned;
+}
+
 using Product = Described<dnnl::matmul>;
 
 /// Null where this processor has none.
@@ -242,14 +266,30 @@ std::shared_ptr<const Product> product_of(const TrainedProduct& p, bool turned_a
 
 }  // namespace
 
+bool TrainedConvolution::by_winograd() const {
+  // Transforming the weights costs the products of some 30 tiles; few channels do not fill them.
+  constexpr std::int64_t kLeastTiles = 96, kLeastChannels = 24;
+  constexpr std::size_t kMostBytes = std::size_t{40} << 20;
+  if (factors != Factors::fp32 || !WinogradConvolution::serves(shape)) return false;
+  if (std::min(shape.in, shape.out) < kLeastChannels) return false;
+  const auto tiles = WinogradConvolution::tiles_of(size, kTile);
+  const bool filled = tiles * kTile * kTile <= 2 * size.pixels();
+  return tiles >= kLeastTiles && filled &&
+         WinogradConvolution::bytes_for(shape, kTile) <= kMostBytes;
+}
+
 bool TrainedConvolution::runs() const {
+  if (!made<ConvolutionToWeight>(*this, false, false)) return false;
+  if (by_winograd()) return true;
   return forward_of(*this, true, false) && forward_of(*this, true, true) &&
-         made<ConvolutionToInput>(*this, false, false) &&
-         made<ConvolutionToWeight>(*this, false, false);
+         made<ConvolutionToInput>(*this, false, false);
 }
 
 void TrainedConvolution::forward(const void* x, const float* weight, const float* bias, bool adds,
                                  float* out) const {
+  if (by_winograd())
+    return WinogradConvolution::run_once(shape.in, shape.out, weight, bias, kTile,
+                                         pictures(x, shape.in, size), out, adds ? out : nullptr);
   const auto way = forward_of(*this, bias != nullptr, adds);
   const auto& desc = way->product.desc;
   std::unordered_map<int, memory> arguments = {{DNNL_ARG_SRC, at_address(desc.src_desc(), x)},
@@ -260,6 +300,11 @@ void TrainedConvolution::forward(const void* x, const float* weight, const float
 }
 
 void TrainedConvolution::to_input(const void* gradient, const float* weight, float* out) const {
+  if (by_winograd()) {
+    const auto turned = turned_around(weight, shape.in, shape.out);
+    return WinogradConvolution::run_once(shape.out, shape.in, turned.data(), nullptr, kTile,
+                                         pictures(gradient, shape.out, size), out, nullptr);
+  }
   const auto way = made<ConvolutionToInput>(*this, false, false);
   const auto& desc = way->product.desc;
   way->product.run({{DNNL_ARG_DIFF_DST, at_address(desc.diff_dst_desc(), gradient)},

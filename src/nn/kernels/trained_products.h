@@ -13,7 +13,8 @@ enum class Factors { fp32, bf16 };
 /// A convolution of channels-last pictures of one size and its two gradients, for training: the
 /// weights change from call to call, so nothing is laid out beforehand. Pictures are `factors`
 /// where they are multiplied and float32 where they are made; weights are float32
-/// [out, in, kernel, kernel] and rounded here.
+/// [out, in, kernel, kernel] and rounded here. In float32 a kernel of 3 x 3 over enough pixels goes
+/// Winograd's way, but for the gradient to the weight: twice as fast, relative error below 2e-5.
 struct TrainedConvolution {
   ConvolutionShape shape;
   ImageSize size;
@@ -27,6 +28,8 @@ struct TrainedConvolution {
   void to_input(const void* gradient, const float* weight, float* out) const;
   /// The gradient to the weight.
   void to_weight(const void* x, const void* gradient, float* out) const;
+  /// Whether the first two go Winograd's way.
+  bool by_winograd() const;
 };
 
 /// A matrix as a factor of a product, `factors` [rows, columns]; `turned`: as its transpose.
