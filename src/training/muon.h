@@ -36,7 +36,8 @@ class Muon {
   Tensor momentum_;
 };
 
-/// The nearest matrix with all singular values about one (0.7 to 1.2). x: [rows, columns].
+/// The nearest matrix with all singular values about one (0.7 to 1.2), by products of bfloat16
+/// where the processor has them, summed up in float32. x: [rows, columns].
 Tensor orthogonalised(const Tensor& x);
 
 }  // namespace sumi
