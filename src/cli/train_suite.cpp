@@ -4,6 +4,7 @@
 
 #include "cli/measurement.h"
 #include "cli/plain_unet.h"
+#include "cli/step_share.h"
 #include "core/files.h"
 #include "data/loader.h"
 #include "models/cost.h"
@@ -189,8 +190,10 @@ Json measure_loader(const BenchCommand& command) {
 }
 
 constexpr Measurement kTrain[] = {
-    {"ratios", "train_step_vs_libtorch", measure_step},
-    {"ratios", "loader_samples_per_trained_sample", measure_loader},
+    {"ratios", "train_step_vs_libtorch", measure_step, on_processor},
+    {"ratios", "unet_share_of_bf16_rate", measure_unet_share},
+    {"ratios", "transformer_share_of_bf16_rate", measure_transformer_share},
+    {"ratios", "loader_samples_per_trained_sample", measure_loader, on_processor},
 };
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace sumi {
 using dnnl::memory;
 using Product = dnnl::inner_product_forward;
 
-bool multiplies_bytes() { return processor().vnni; }
+bool multiplies_bytes() { return kMultipliesBytes && processor().vnni; }
 
 /// oneDNN gives scale[c] * (sum of x * weight + offset[c]), where scale is that of x times that of
 /// the weights, and offset takes off what the zero point of x added and brings the bias.

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "nn/kernels/aligned_memory.h"
+#include "nn/kernels/onednn_version.h"
 
 namespace sumi {
 namespace {
@@ -19,7 +20,7 @@ void reorder(dnnl::memory from, dnnl::memory to) {
 }  // namespace
 
 const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine engine = make_cpu_engine();
   return engine;
 }
 

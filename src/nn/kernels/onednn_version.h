@@ -2,10 +2,28 @@
 
 // The one file that holds what differs between oneDNN 2 and 3.
 
+#include <cstdlib>
 #include <dnnl.hpp>
 #include <vector>
 
 namespace sumi {
+
+/// Whether it multiplies bytes exactly: by VNNI in AVX-512, which make_cpu_engine() leaves aside
+/// from 3 on.
+#if DNNL_VERSION_MAJOR >= 3
+constexpr bool kMultipliesBytes = false;
+#else
+constexpr bool kMultipliesBytes = true;
+#endif
+
+/// The processor as oneDNN sees it. 3.7.2 computes wrong numbers with AVX-512 where output channels
+/// do not fill a vector: from 3 on it keeps to AVX2, unless ONEDNN_MAX_CPU_ISA says otherwise.
+inline dnnl::engine make_cpu_engine() {
+#if DNNL_VERSION_MAJOR >= 3
+  if (std::getenv("ONEDNN_MAX_CPU_ISA") == nullptr) dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+#endif
+  return {dnnl::engine::kind::cpu, 0};
+}
 
 /// The description of a Primitive on `engine`; `parts` are what its documentation lists, from the
 /// kind of propagation or the first memory on.
