@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "core/json.h"
+#include "core/runtime.h"
 
 namespace sumi {
 

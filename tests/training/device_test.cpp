@@ -88,20 +88,27 @@ TEST(DistantDevice, RefusesTheHostAndItsTensors) {
 TEST(Device, EveryTaskTrainsWhereItIsTold) {
   const TemporaryDirectory folder;
   const auto& at = folder.path();
+  // Both sides of a stage start from the same one before it.
+  const auto before = [&](const char* name) { return (at / "near" / name).string(); };
   train_on_both(at, "scorer", shortened("scorer", 64));
   Recipe autoencoder = shortened("autoencoder", 64);
-  autoencoder.scorer = "../scorer";
+  autoencoder.scorer = before("scorer");
   autoencoder.autoencoder_loss.perceptual = 0.1;
   train_on_both(at, "autoencoder", autoencoder, 0.02);
-  train_on_both(at, "text_to_image", shortened("text_to_image", 64), 0.02);
-  Recipe transformer = shortened("transformer", 64);
-  transformer.checkpoint_blocks = true;
-  train_on_both(at, "transformer", transformer);
-  train_on_both(at, "editing", shortened("editing", 32));
-  train_on_both(at, "distilled", shortened("distilled", 32));
-  Recipe guidance = shortened("distilled", 32);
-  guidance.distillation.method = "guidance";
-  train_on_both(at, "guided", guidance);
+  for (const char* name : {"text_to_image", "transformer"}) {
+    Recipe recipe = shortened(name, 64);
+    recipe.autoencoder = before("autoencoder");
+    recipe.checkpoint_blocks = recipe.network == "transformer";
+    train_on_both(at, name, recipe, 0.02);  // Muon rounds to bfloat16 on one side
+  }
+  for (const char* name : {"editing", "distilled"}) {
+    Recipe recipe = shortened(name, 32);
+    recipe.init_from = before("text_to_image");
+    train_on_both(at, name, recipe);
+    if (recipe.task != "distillation") continue;
+    recipe.distillation.method = "guidance";
+    train_on_both(at, "guided", recipe);
+  }
 }
 
 TEST(Device, ARunGoesOnWithTheSameBits) {
@@ -129,31 +136,36 @@ TEST(Device, OffloadIsForTheProcessor) {
   EXPECT_THROW(train(recipe, folder.path(), on(distant_device())), Error);
 }
 
-/// Both moments of every rule, and the weights, after a few steps.
+/// The weights after a few steps of a rule on a device.
+Tensor stepped(const OptimiserConfig& config, const std::string& where) {
+  Tensor matrix = normal_numbers({40, 33}, 1).to(torch::Device(where)),
+         vector = normal_numbers({70}, 2).to(torch::Device(where));
+  ParameterBuffer buffer({{"matrix", &matrix}, {"vector", &vector}});
+  Optimiser optimiser(buffer, config);
+  const c10::NoGradGuard no_grad;
+  for (std::uint64_t step = 0; step < 5; ++step) {
+    matrix.mutable_grad().copy_(normal_numbers({40, 33}, 10 + step));
+    vector.mutable_grad().copy_(normal_numbers({70}, 20 + step));
+    optimiser.step(0.01, 0.5);
+  }
+  return buffer.weights().detach().cpu();
+}
+
 TEST(Device, OptimisersStepAlike) {
-  for (const char* kind : {"adamw", "adamw8bit", "adafactor", "prodigy"}) {
-    std::vector<Tensor> moved;
-    for (const std::string& where : {std::string("cpu"), distant_device()}) {
-      Tensor matrix = normal_numbers({40, 33}, 1).to(torch::Device(where)),
-             vector = normal_numbers({70}, 2).to(torch::Device(where));
-      ParameterBuffer buffer({{"matrix", &matrix}, {"vector", &vector}});
+  const Tensor start = normal_numbers({40, 33}, 1).flatten();
+  for (const char* kind : {"adamw", "adamw8bit", "adafactor", "prodigy"})
+    for (const bool muon : {false, true}) {
       OptimiserConfig config;
       config.kind = kind;
-      config.matrices = "muon";
+      if (muon) config.matrices = "muon";
       config.weight_decay = 0.1;
-      Optimiser optimiser(buffer, config);
-      for (std::uint64_t step = 0; step < 5; ++step) {
-        const c10::NoGradGuard no_grad;
-        matrix.mutable_grad().copy_(normal_numbers({40, 33}, 10 + step));
-        vector.mutable_grad().copy_(normal_numbers({70}, 20 + step));
-        optimiser.step(0.01, 0.5);
-      }
-      moved.push_back(buffer.weights().detach().cpu());
+      const Tensor near = stepped(config, "cpu"), far = stepped(config, distant_device());
+      // Muon rounds to bfloat16 on a processor that has it.
+      EXPECT_TRUE(near.allclose(far, 1e-4, muon ? 3e-3 : 1e-5)) << kind << " " << muon;
+      EXPECT_GT((near.narrow(0, 0, start.numel()) - start).abs().max().item<double>(),
+                kind == std::string("prodigy") && !muon ? 0 : 0.01)
+          << kind;
     }
-    EXPECT_TRUE(moved[0].allclose(moved[1], 1e-4, 1e-5)) << kind;
-    EXPECT_FALSE(
-        moved[0].narrow(0, 0, 40).equal(normal_numbers({40, 33}, 1).flatten().narrow(0, 0, 40)));
-  }
 }
 
 }  // namespace
