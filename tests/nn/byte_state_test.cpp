@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "core/processor.h"
 #include "core/stored_bytes.h"
+#include "nn/kernels/byte_layers.h"
 #include "nn/layers.h"
 
 namespace sumi {
@@ -70,7 +70,7 @@ class ByteState : public testing::Test {
 };
 
 TEST_F(ByteState, DrawsTheSameAsTheOriginalInInt8) {
-  if (!processor().vnni) GTEST_SKIP() << "this processor has no VNNI";
+  if (!multiplies_bytes()) GTEST_SKIP() << "this processor has no VNNI";
   Small original = filled();
   set_precision(original, Precision::int8);
   const Tensor first = original.forward(x), second = original.forward(x);
@@ -141,7 +141,7 @@ TEST_F(ByteState, ScalesWithoutBytesAreUnexpected) {
 
 TEST_F(ByteState, LayoutsAreForetold) {
   for (const auto precision : {Precision::fp32, Precision::int8}) {
-    if (precision == Precision::int8 && !processor().vnni) continue;
+    if (precision == Precision::int8 && !multiplies_bytes()) continue;
     Small network = filled();
     set_precision(network, precision);
     const auto before = static_cast<double>(layout_bytes(network));

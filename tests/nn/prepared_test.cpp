@@ -8,6 +8,7 @@
 
 #include "core/processor.h"
 #include "nn/fused.h"
+#include "nn/kernels/byte_layers.h"
 #include "nn/trace.h"
 
 namespace sumi {
@@ -113,7 +114,7 @@ TEST(Prepared, NotANumberIsFoundInSixteenBits) {
 class PreparedInt8 : public testing::Test {
  protected:
   void SetUp() override {
-    if (!processor().vnni) GTEST_SKIP() << "this processor has no VNNI";
+    if (!multiplies_bytes()) GTEST_SKIP() << "this processor has no VNNI";
   }
   const torch::NoGradGuard no_grad;
 };
