@@ -4,6 +4,10 @@
 
 add_library(sumi_flags INTERFACE)
 target_compile_options(sumi_flags INTERFACE -Wall -Wextra -Wshadow -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
+  # GCC 14 sees an overrun in std::vector<bool>::reserve where LibTorch's Function::apply calls it.
+  target_compile_options(sumi_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow)
+endif()
 target_include_directories(sumi_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
 if(SUMI_SANITIZE)
   # GCC 12 warns of uninitialised and overlapping memory that only its own instrumentation makes.
