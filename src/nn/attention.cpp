@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/torch_version.h"
+#include "nn/attention_problem.h"
 #include "nn/trace.h"
 #include "nn/trained.h"
 
@@ -39,12 +40,6 @@ Tensor batched_attention(const Tensor& q, const Tensor& k, const Tensor& v, std:
   return mixed.view({batch, heads, queries, width}).transpose(1, 2).reshape(q.sizes());
 }
 
-/// [batch, tokens, heads * width], last axis contiguous, as the kernel sees it.
-template <class Element>
-HeadsView<Element> heads_view(const Tensor& x, std::int64_t heads) {
-  return {x.data_ptr<float>(), x.stride(0), x.stride(1), x.size(2) / heads};
-}
-
 /// By the kernel of this processor, on the tensors as they lie: a third of a fused product is read
 /// in place.
 Tensor kernel_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::int64_t heads,
@@ -54,17 +49,7 @@ Tensor kernel_attention(const Tensor& q, const Tensor& k, const Tensor& v, std::
   };
   const auto qs = dense(q), ks = dense(k), vs = dense(v);
   auto out = at::empty(q.sizes(), q.options().dtype(at::kFloat));
-  AttentionProblem problem{.batch = q.size(0),
-                           .heads = heads,
-                           .queries = q.size(1),
-                           .keys = k.size(1),
-                           .width = q.size(2) / heads,
-                           .q = heads_view<const float>(qs, heads),
-                           .k = heads_view<const float>(ks, heads),
-                           .v = heads_view<const float>(vs, heads),
-                           .out = heads_view<float>(out, heads),
-                           .causal = options.causal};
-  problem.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(problem.width)));
+  AttentionProblem problem = attention_problem(qs, ks, vs, out, heads, options.causal);
   Tensor mask;
   if (options.mask.defined()) {
     mask = options.mask.to(at::kFloat).expand({q.size(0), heads, q.size(1), k.size(1)});

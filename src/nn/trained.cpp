@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nn/attention_problem.h"
 #include "nn/bf16_products.h"
 #include "nn/kernels/attention_gradient.h"
 #include "nn/kernels/loops.h"
@@ -460,12 +461,6 @@ struct NormOfLayer : torch::autograd::Function<NormOfLayer> {
   }
 };
 
-/// [batch, tokens, heads * width], the last axis contiguous.
-template <class Element>
-HeadsView<Element> heads_view(const Tensor& x, std::int64_t heads) {
-  return {x.data_ptr<float>(), x.stride(0), x.stride(1), x.size(2) / heads};
-}
-
 Tensor dense_tokens(const Tensor& x) { return x.stride(2) == 1 ? x : x.contiguous(); }
 
 struct Attention : torch::autograd::Function<Attention> {
@@ -473,17 +468,7 @@ struct Attention : torch::autograd::Function<Attention> {
                         std::int64_t heads, bool causal) {
     const Tensor qs = dense_tokens(q), ks = dense_tokens(k), vs = dense_tokens(v);
     Tensor out = at::empty(q.sizes(), torch::kFloat);
-    AttentionProblem problem{.batch = q.size(0),
-                             .heads = heads,
-                             .queries = q.size(1),
-                             .keys = k.size(1),
-                             .width = q.size(2) / heads,
-                             .q = heads_view<const float>(qs, heads),
-                             .k = heads_view<const float>(ks, heads),
-                             .v = heads_view<const float>(vs, heads),
-                             .out = heads_view<float>(out, heads),
-                             .causal = causal};
-    problem.scale = scale_of(problem.width);
+    const auto problem = attention_problem(qs, ks, vs, out, heads, causal);
     attend(problem);
     context->save_for_backward({qs, ks, vs});
     keep(context, "heads", heads);

@@ -70,7 +70,7 @@ class ByteState : public testing::Test {
 };
 
 TEST_F(ByteState, DrawsTheSameAsTheOriginalInInt8) {
-  if (!multiplies_bytes()) GTEST_SKIP() << "this processor has no VNNI";
+  if (!multiplies_bytes()) GTEST_SKIP() << "no exact products of bytes here";
   Small original = filled();
   set_precision(original, Precision::int8);
   const Tensor first = original.forward(x), second = original.forward(x);

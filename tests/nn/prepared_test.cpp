@@ -114,7 +114,7 @@ TEST(Prepared, NotANumberIsFoundInSixteenBits) {
 class PreparedInt8 : public testing::Test {
  protected:
   void SetUp() override {
-    if (!multiplies_bytes()) GTEST_SKIP() << "this processor has no VNNI";
+    if (!multiplies_bytes()) GTEST_SKIP() << "no exact products of bytes here";
   }
   const torch::NoGradGuard no_grad;
 };
